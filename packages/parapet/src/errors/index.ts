@@ -1,0 +1,1 @@
+export { AppError, type AppErrorOptions, type ErrorCode, hasCode, toAppError, type Violation } from "./app-error.ts";
