@@ -1,0 +1,3 @@
+export type { Aborted, Component, Readiness } from "./component.ts";
+export { lifecycleConfig } from "./lifecycle-config.ts";
+export { type RunOptions, run } from "./run.ts";
