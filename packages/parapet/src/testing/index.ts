@@ -1,0 +1,23 @@
+export { describeStatements } from "./describe-statements.ts";
+export { eventually } from "./eventually.ts";
+export { type FaultProxy, faultProxy } from "./fault-proxy.ts";
+export { type Faults, faulty, type MethodOf } from "./faulty.ts";
+export type { Reply } from "./http-exchange.ts";
+export { type ImportLaw, importBreaches, type RoomLaw, serviceLaw } from "./import-law.ts";
+export { type ConnectionTarget, type InMemoryClient, type InMemoryRequest, inMemory } from "./in-memory.ts";
+export { type Load, type LoadOptions, type LoadReport, type LoadRequest, startLoad } from "./load.ts";
+export { type ManualClock, manualClock } from "./manual-clock.ts";
+export { type PostgresSandbox, postgresSandbox, type SandboxOptions } from "./postgres-sandbox.ts";
+export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
+export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";
+export {
+  type ProcessExit,
+  type ProcessOptions,
+  type ServiceMain,
+  type ServiceProcess,
+  type StdoutTarget,
+  startProcess,
+} from "./service-process.ts";
+export { type Service, startService } from "./start-service.ts";
+export { type LogLine, type RecordedContext, testContext } from "./test-context.ts";
+export type { TestScope } from "./test-scope.ts";
