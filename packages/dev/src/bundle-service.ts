@@ -1,0 +1,47 @@
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { type BuildFailure, build, formatMessages } from "esbuild";
+import { AppError } from "parapet/errors";
+import { bundleOptions } from "./bundle-options.ts";
+import { serviceIn } from "./workspace.ts";
+
+/** What was built: the file, with its source map beside it. */
+export interface Bundle {
+  readonly file: string;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+export interface BundleServiceOptions {
+  /** The service's folder, with its `cmd/server/main.ts`. */
+  readonly serviceDir: string;
+  /** Where to; `dist/server.mjs` in the service's folder unless said. */
+  readonly outfile?: string;
+}
+
+/**
+ * Makes a service the one minified file that is deployed. It takes its version from `package.json`; `SERVICE_VERSION`
+ * overrides it where it runs. Throws `invalid` with the compiler's messages when the sources don't build.
+ */
+export async function bundleService({ serviceDir, outfile }: BundleServiceOptions): Promise<Bundle> {
+  const startedAt = performance.now();
+  const service = serviceIn(resolve(serviceDir));
+  const file = outfile ?? join(service.dir, "dist", "server.mjs");
+  try {
+    await build({ ...bundleOptions(service, file), minify: true });
+  } catch (thrown) {
+    throw await toBuildError(service.name, thrown);
+  }
+  return { file, bytes: (await stat(file)).size, durationMs: performance.now() - startedAt };
+}
+
+/** The compiler's complaints, with the lines they are about, as an `invalid`. */
+export async function toBuildError(name: string, thrown: unknown, colour = false): Promise<AppError> {
+  if (!isBuildFailure(thrown)) return new AppError("internal", `${name} could not be built`, { cause: thrown });
+  const messages: string[] = await formatMessages(thrown.errors, { kind: "error", color: colour });
+  return new AppError("invalid", `${name} does not build\n${messages.join("").trimEnd()}`);
+}
+
+function isBuildFailure(thrown: unknown): thrown is BuildFailure {
+  return thrown instanceof Error && "errors" in thrown && Array.isArray(thrown.errors);
+}

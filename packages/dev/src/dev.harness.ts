@@ -1,0 +1,137 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
+import { poll } from "./poll.ts";
+
+const packageDir = dirname(dirname(fileURLToPath(import.meta.url)));
+const cli = join(packageDir, "..", "cli", "src", "main.ts");
+
+/** Long for a busy machine; what is waited for takes a second on a quiet one. */
+const PATIENCE_MS = 30_000;
+
+/** A workspace below a temporary folder that anybody may enter, removed with the test. */
+export class ScratchWorkspace {
+  readonly root: string;
+
+  constructor(t: TestContext) {
+    this.root = mkdtempSync(join(tmpdir(), "parapet-test-"));
+    chmodSync(this.root, 0o755);
+    t.after(() => rmSync(this.root, { recursive: true, force: true }));
+  }
+
+  write(path: string, text: string): void {
+    mkdirSync(dirname(join(this.root, path)), { recursive: true });
+    writeFileSync(join(this.root, path), text);
+  }
+
+  /** A service in three files that answers its greeting and its process id, and crashes when asked to. */
+  addService(name: string): void {
+    const folder = `services/${name}`;
+    this.write(`${folder}/cmd/server/main.ts`, SERVICE);
+    this.write(`${folder}/cmd/server/greeting.ts`, 'export const greeting: string = "hello";\n');
+    this.write(`${folder}/migrations/0001_first.sql`, "select 1;\n");
+  }
+}
+
+const SERVICE = `
+import { createServer } from "node:http";
+import migration from "../../migrations/0001_first.sql";
+import { greeting } from "./greeting.ts";
+
+const log = (msg: string) => console.log(JSON.stringify({ time: new Date().toISOString(), level: "info", msg }));
+if (process.argv[2] === "migrate") {
+  log("migrating " + migration.trim() + " in " + process.env.DATABASE_URL);
+  process.exit(migration.includes("broken") ? 1 : 0);
+}
+const server = createServer((request, response) => {
+  if (request.url === "/crash") process.exit(3);
+  response.end(JSON.stringify({ greeting, pid: process.pid, drain: process.env.DRAIN_DELAY_MS }));
+});
+server.listen(Number(process.env.PORT));
+process.on("SIGTERM", () => {
+  log("bye");
+  if (greeting === "stubborn") return;
+  server.close();
+  server.closeAllConnections();
+});
+`;
+
+/** A running \`parapet dev\`, and all that it showed. */
+export class DevRun {
+  readonly child: ChildProcess;
+  #output = "";
+
+  constructor(t: TestContext, root: string, env: Readonly<Record<string, string>> = {}) {
+    const flags = ["--conditions=parapet-source", "--import", import.meta.resolve("@parapet/dev/register")];
+    this.child = spawn(process.execPath, [...flags, cli, "dev"], {
+      cwd: root,
+      env: { PATH: process.env.PATH, PORT: "0", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.child.stdout?.on("data", (chunk) => this.#show(chunk));
+    this.child.stderr?.on("data", (chunk) => this.#show(chunk));
+    t.after(() => this.#end());
+  }
+
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The match of what it shows now or later. */
+  async shows(pattern: RegExp): Promise<RegExpMatchArray> {
+    const found = await poll(() => this.#output.match(pattern) ?? undefined, { timeoutMs: PATIENCE_MS });
+    assert.ok(found, `${pattern} was never shown:\n${this.#output}`);
+    return found;
+  }
+
+  /** Where the service is, once it is ready. */
+  async urlOf(name: string): Promise<string> {
+    return (await this.shows(new RegExp(`${name} is ready on (http://\\S+)`)))[1] ?? "";
+  }
+
+  /** Its exit code, when it ends in time. */
+  async exitCode(): Promise<number | null> {
+    if (this.child.exitCode === null) await once(this.child, "exit", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return this.child.exitCode;
+  }
+
+  #show(chunk: Buffer): void {
+    this.#output += chunk;
+  }
+
+  async #end(): Promise<void> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
+    this.child.kill("SIGTERM");
+    await once(this.child, "exit");
+  }
+}
+
+export interface Answer {
+  readonly greeting: string;
+  readonly pid: number;
+  readonly drain: string;
+}
+
+/** What a scratch service answers. */
+export async function ask(url: string): Promise<Answer> {
+  const response = await fetch(url, { headers: { connection: "close" } });
+  return JSON.parse(await response.text());
+}
+
+/** What the service answers, once it says what is expected of it. */
+export async function askUntil(url: string, expected: (answer: Answer) => boolean): Promise<Answer> {
+  const answer = await poll(
+    async () => {
+      const said = await ask(url).catch(() => undefined);
+      return said !== undefined && expected(said) ? said : undefined;
+    },
+    { timeoutMs: PATIENCE_MS },
+  );
+  assert.ok(answer, "the service never answered as expected");
+  return answer;
+}
