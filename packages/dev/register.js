@@ -15,10 +15,13 @@ const asTextModule = (url) => ({
   source: `export default ${JSON.stringify(readFileSync(fileURLToPath(url), "utf8"))};`,
 });
 
-if (module.registerHooks) {
+// Before, the synchronous hooks are absent (20) or refuse CommonJS modules (24.9); from then on, the others are deprecated.
+const SYNCHRONOUS_SINCE = 26;
+
+if (Number.parseInt(process.versions.node, 10) >= SYNCHRONOUS_SINCE) {
   module.registerHooks({ load: (url, context, next) => (isSql(url) ? asTextModule(url) : next(url, context)) });
 } else {
-  // Node 20 has no synchronous hooks; these run on a thread of their own, so the module goes there as source.
+  // These run on a thread of their own, so the module goes there as source.
   const hooks = `
     import { readFileSync } from "node:fs";
     import { fileURLToPath } from "node:url";

@@ -1,17 +1,16 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import test from "node:test";
 import pg from "pg";
 import { hasCode } from "../errors/index.ts";
-import { defineMigrations, row, sql } from "../postgres/index.ts";
+import { defineMigrations, type Migrations, row, sql } from "../postgres/index.ts";
 import { eventually } from "./eventually.ts";
-import { postgresSandbox } from "./postgres-sandbox.ts";
+import { postgresSandbox, templateOf } from "./postgres-sandbox.ts";
 import { testContext } from "./test-context.ts";
 
-const migrations = defineMigrations([
-  { id: "0001_things", sql: `create table things (id int4 primary key); -- ${Math.random()}` },
-]);
+const migrations = defineMigrations([{ id: "0001_things", sql: "create table things (id int4 primary key)" }]);
 const Count = row({ count: "int4" });
 
 test("each test has a migrated database of its own, ready for use, and it is dropped after the test", async (t) => {
@@ -35,15 +34,13 @@ test("each test has a migrated database of its own, ready for use, and it is dro
 });
 
 test("processes that race for the same template build it once", async (t) => {
-  const { database } = await postgresSandbox(t);
-  const source = `create table raced (id int4); -- ${Math.random()}`;
+  const source = { id: "0001_raced", sql: `create table raced (id int4); -- ${randomUUID()}` };
   const script = `
     import test from "node:test";
     import { defineMigrations } from ${JSON.stringify(new URL("../postgres/index.ts", import.meta.url).href)};
     import { postgresSandbox } from ${JSON.stringify(new URL("./postgres-sandbox.ts", import.meta.url).href)};
-    const migrations = defineMigrations([{ id: "0001_raced", sql: ${JSON.stringify(source)} }]);
+    const migrations = defineMigrations([${JSON.stringify(source)}]);
     test("raced", async (t) => { await postgresSandbox(t, { migrations }); });`;
-  const before = await templates();
   const children = [1, 2].map(() =>
     spawn(process.execPath, [...process.execArgv, "--input-type=module", "--eval", script], { stdio: "ignore" }),
   );
@@ -51,20 +48,25 @@ test("processes that race for the same template build it once", async (t) => {
     for (const child of children) child.kill("SIGKILL");
   });
   const exits = await Promise.all(children.map((child) => once(child, "exit")));
+  const { url } = await postgresSandbox(t);
+  const templates = await dropTemplates(url, defineMigrations([source]));
   assert.deepEqual(exits, [
     [0, null],
     [0, null],
   ]);
-  assert.equal((await templates()) - before, 1);
-
-  async function templates(): Promise<number> {
-    const rows = await database.query(
-      testContext(),
-      sql(Count)`select count(*)::int4 as count from pg_database where datname like 'parapet_test_template_%'`,
-    );
-    return rows[0]?.count ?? 0;
-  }
+  assert.equal(templates, 1);
 });
+
+async function dropTemplates(url: string, migrations: Migrations): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query("select datname from pg_database where starts_with(datname, $1)", [
+    `parapet_test_${templateOf(migrations)}_`,
+  ]);
+  for (const { datname } of rows) await client.query(`drop database ${datname}`);
+  await client.end();
+  return rows.length;
+}
 
 test("what a killed process left behind long ago is dropped, and what is younger is left alone", async (t) => {
   const { url } = await postgresSandbox(t);
@@ -79,6 +81,15 @@ test("what a killed process left behind long ago is dropped, and what is younger
   await client.query(`drop database ${young}`);
   await client.end();
   assert.deepEqual(rows, [{ datname: young }]);
+});
+
+test("a migration that fails is the test's failure, and leaves no template behind", async (t) => {
+  const bad = defineMigrations([{ id: "0001_bad", sql: `select 1 from nowhere -- ${randomUUID()}` }]);
+  await assert.rejects(postgresSandbox(t, { migrations: bad }), (error) => {
+    return hasCode(error, "internal") && error.fields.migration === "0001_bad";
+  });
+  const { url } = await postgresSandbox(t);
+  assert.equal(await dropTemplates(url, bad), 0);
 });
 
 test("without a server it says what to do", async (t) => {

@@ -51,26 +51,34 @@ export async function postgresSandbox(
 }
 
 async function findTemplate(server: pg.Client, migrations: Migrations): Promise<string | undefined> {
-  const prefix = `parapet_test_template_${fingerprint(migrations)}_`;
-  const { rows } = await server.query("select datname from pg_database where starts_with(datname, $1)", [prefix]);
+  const { rows } = await server.query<{ datname: string }>(
+    "select datname from pg_database where starts_with(datname, $1)",
+    [`parapet_test_${templateOf(migrations)}_`],
+  );
   return rows[0]?.datname;
 }
 
 /** Builds under another name first: whatever has a template's name is whole. */
 async function buildTemplate(server: pg.Client, migrations: Migrations): Promise<string> {
   const building = nameOf(randomBytes(6).toString("hex"));
-  const template = nameOf(`template_${fingerprint(migrations)}`);
+  const template = nameOf(templateOf(migrations));
   await server.query(`create database ${building}`);
-  if (migrations.length > 0) {
-    const ctx = testContext();
-    await createDatabase(urlOf(building), { log: ctx.log, metrics: createRegistry(), migrations }).commands?.migrate?.(
-      ctx,
-    );
+  try {
+    if (migrations.length > 0) await migrate(urlOf(building), migrations);
+    await server.query(`alter database ${building} rename to ${template}`);
+  } catch (thrown) {
+    await server.query(`drop database ${building} with (force)`);
+    throw thrown;
   }
-  await server.query(`alter database ${building} rename to ${template}`);
   // A session in the template would keep everybody from cloning it.
   await server.query(`alter database ${template} allow_connections false`);
   return template;
+}
+
+async function migrate(url: string, migrations: Migrations): Promise<void> {
+  const ctx = testContext();
+  const { commands } = createDatabase(url, { log: ctx.log, metrics: createRegistry(), migrations });
+  await commands?.migrate?.(ctx);
 }
 
 async function dropLeftovers(server: pg.Client): Promise<void> {
@@ -84,9 +92,10 @@ async function dropLeftovers(server: pg.Client): Promise<void> {
   }
 }
 
-function fingerprint(migrations: Migrations): string {
+/** What the template of these migrations is named after. */
+export function templateOf(migrations: Migrations): string {
   const history = migrations.map(({ id, checksum }) => `${id} ${checksum}`).join("\n");
-  return createHash("sha256").update(history).digest("hex").slice(0, 12);
+  return `template_${createHash("sha256").update(history).digest("hex").slice(0, 12)}`;
 }
 
 function nameOf(what: string): string {

@@ -1,4 +1,4 @@
-import type pg from "pg";
+import pg from "pg";
 
 /** One column of what a statement gives, as the server sees it. */
 export interface DescribedColumn {
@@ -17,19 +17,41 @@ interface Field {
   readonly dataTypeID: number;
 }
 
-/** The columns that a statement gives, none when it gives no rows; it is not run. Throws what the server refuses it with. */
-export async function describeStatement(client: pg.Client, text: string): Promise<readonly DescribedColumn[]> {
-  const fields = await describe(client, text);
-  const types = await typeNames(client, fields);
-  const nullables = await tableColumns(client, fields);
-  return fields.map(({ name, tableID, columnID, dataTypeID }) => ({
-    name,
-    type: types.get(dataTypeID) ?? "unknown",
-    nullable: nullables.get(`${tableID}.${columnID}`),
-  }));
+/** What the server says of a statement: the columns that it gives, none without rows, or why it can't be run. */
+export type Description = { readonly columns: readonly DescribedColumn[] } | { readonly refusedBecause: string };
+
+export interface Describer {
+  /** Has the server describe a statement, which does not run. */
+  describe(text: string): Promise<Description>;
+  close(): Promise<void>;
 }
 
-function describe(client: pg.Client, text: string): Promise<readonly Field[]> {
+/** Opens a connection that describes statements. */
+export async function openDescriber(url: string): Promise<Describer> {
+  const client = new pg.Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  return { describe: (text) => describeOn(client, text), close: () => client.end() };
+}
+
+async function describeOn(client: pg.Client, text: string): Promise<Description> {
+  try {
+    const fields = await describeFields(client, text);
+    const types = await typeNames(client, fields);
+    const nullables = await tableColumns(client, fields);
+    const columns = fields.map(({ name, tableID, columnID, dataTypeID }) => ({
+      name,
+      type: types.get(dataTypeID) ?? "unknown",
+      nullable: nullables.get(`${tableID}.${columnID}`),
+    }));
+    return { columns };
+  } catch (thrown) {
+    if (thrown instanceof pg.DatabaseError) return { refusedBecause: thrown.message };
+    throw thrown;
+  }
+}
+
+function describeFields(client: pg.Client, text: string): Promise<readonly Field[]> {
   return new Promise((resolve, reject) => {
     let fields: readonly Field[] = [];
     // Parse and Describe without Execute is not something the driver offers; it takes a query of one's own instead.

@@ -1,0 +1,26 @@
+import pg from "pg";
+import { type Context, orDone } from "../context/index.ts";
+import { type ConnectionOptions, clientSettings, configureSession } from "./connection.ts";
+import { driverClient } from "./driver-client.ts";
+import { guardedSocket } from "./guarded-socket.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import { databaseError } from "./sqlstate.ts";
+
+/** Opens a session of its own, outside of any pool; `close` it. Throws `unavailable` when the server can't be reached. */
+export async function openSession(
+  ctx: Context,
+  url: string,
+  options: ConnectionOptions & SessionOptions,
+): Promise<Session> {
+  ctx.throwIfDone();
+  const client = new pg.Client({ ...clientSettings(url, options), stream: guardedSocket });
+  const session = new Session(driverClient(client), options);
+  try {
+    await orDone(ctx, client.connect());
+    await configureSession(ctx, session, options);
+    return session;
+  } catch (thrown) {
+    session.destroy();
+    throw databaseError(thrown, "connecting");
+  }
+}

@@ -1,0 +1,19 @@
+import { AppError } from "../errors/index.ts";
+import type { SqlValue } from "./sql.ts";
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
+/**
+ * Throws `invalid` for what can't be stored: text with a NUL, which PostgreSQL refuses, or with half a surrogate pair,
+ * in whose place the driver would put U+FFFD without a word, and dates that are none.
+ */
+export function checkStorable(values: readonly SqlValue[]): void {
+  for (const value of values) {
+    if (Array.isArray(value)) checkStorable(value);
+    else if (typeof value === "string" && (value.includes("\0") || LONE_SURROGATE.test(value))) {
+      throw new AppError("invalid", "text holds a character that cannot be stored");
+    } else if (value instanceof Date && Number.isNaN(value.getTime())) {
+      throw new AppError("invalid", "a date is not valid");
+    }
+  }
+}

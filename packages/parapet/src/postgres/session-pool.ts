@@ -1,0 +1,155 @@
+import type { Socket } from "node:net";
+import pg from "pg";
+import { type Context, orDone, rootContext, type Unsubscribe, withTimeout } from "../context/index.ts";
+import type { AppError } from "../errors/index.ts";
+import type { Logger } from "../log/index.ts";
+import { type ConnectionOptions, clientSettings, configureSession } from "./connection.ts";
+import { driverClient } from "./driver-client.ts";
+import { guardedSocket } from "./guarded-socket.ts";
+import type { PoolStats } from "./instruments.ts";
+import { Session, type SessionOptions } from "./session.ts";
+import { databaseError, unavailable } from "./sqlstate.ts";
+
+const ACQUIRE_TIMEOUT_MS = 1000;
+// A cold start meets the burst of a whole load balancer with its connections still to make; with 2 it lost requests.
+const WAITERS_A_SESSION = 10;
+const IDLE_TIMEOUT_MS = 30_000;
+/** Leaves time to report within the two seconds that a component has for its stop. */
+const END_TIMEOUT_MS = 1800;
+
+export interface SessionPoolOptions extends ConnectionOptions, SessionOptions {
+  readonly url: string;
+  /** The most connections; ten times as many callers may wait for one. */
+  readonly max: number;
+  readonly log: Logger;
+}
+
+/** Sessions to check out and give back: bounded in number, in waiters and in waiting time. */
+export class SessionPool {
+  readonly #options: SessionPoolOptions;
+  readonly #pool: pg.Pool;
+  readonly #sessions = new WeakMap<pg.Client, Session>();
+  readonly #out = new Map<Session, pg.PoolClient>();
+  readonly #sockets = new Set<Socket>();
+  /** Callers that wait for a session or have one. */
+  #claims = 0;
+  #ending = false;
+
+  constructor(options: SessionPoolOptions) {
+    this.#options = options;
+    this.#pool = new pg.Pool({
+      ...clientSettings(options.url, options),
+      stream: () => this.#openSocket(),
+      max: options.max,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
+      onConnect: (client) => this.#configure(client as pg.Client),
+    });
+    // An idle connection broke, and the pool has dropped it already: whoever comes next gets another.
+    this.#pool.on("error", (error) => options.log.debug("an idle database connection broke", { error }));
+  }
+
+  get stats(): PoolStats {
+    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#claims - this.#out.size };
+  }
+
+  /**
+   * Checks a session out; give it back by `release`. Throws `unavailable` when the server can't be reached, when too many
+   * wait already, or when none became free within a second, and the context's reason when that ends first.
+   */
+  async acquire(ctx: Context): Promise<Session> {
+    ctx.throwIfDone();
+    if (this.#ending) throw unavailable("the database is being closed");
+    if (this.#claims >= (1 + WAITERS_A_SESSION) * this.#options.max)
+      throw unavailable("too many callers wait for a database connection");
+    this.#claims++;
+    try {
+      return await this.#checkOut(ctx);
+    } catch (thrown) {
+      this.#claims--;
+      throw databaseError(thrown, "connecting");
+    }
+  }
+
+  /** Takes a session back, at once when it is idle, else when it has settled; one that can't be used again is dropped. */
+  release(session: Session): void {
+    if (session.idle) this.#giveBack(session, true);
+    else void session.settled().then((usable) => this.#giveBack(session, usable));
+  }
+
+  /** Waits up to 1.8 s for the sessions that are out, then cuts them; gives the number that it cut. */
+  async end(ctx: Context): Promise<number> {
+    if (this.#ending) return 0;
+    this.#ending = true;
+    const ended = this.#pool.end();
+    try {
+      await withTimeout(ctx, END_TIMEOUT_MS, (ctx) => orDone(ctx, ended));
+      return 0;
+    } catch {
+      const cut = this.#out.size;
+      for (const session of this.#out.keys()) session.destroy();
+      for (const socket of this.#sockets) socket.destroy();
+      return cut;
+    }
+  }
+
+  #checkOut(ctx: Context): Promise<Session> {
+    return new Promise((resolve, reject) => {
+      let state: "waiting" | "gave up" | "answered" = "waiting";
+      let off: Unsubscribe | undefined;
+      const giveUp = (reason: AppError) => {
+        state = "gave up";
+        reject(reason);
+      };
+      const timer = setTimeout(
+        () => giveUp(unavailable("no database connection became free in time")),
+        ACQUIRE_TIMEOUT_MS,
+      );
+      off = ctx.onDone(giveUp);
+      this.#pool.connect((error, client, giveBack) => {
+        clearTimeout(timer);
+        off?.();
+        const before = state;
+        state = "answered";
+        // The driver answers twice when the server goes on with a login after an error.
+        if (before === "answered") giveBack(true);
+        else if (client === undefined) reject(error);
+        else if (before === "gave up") giveBack();
+        else resolve(this.#checkedOut(client));
+      });
+    });
+  }
+
+  #checkedOut(client: pg.PoolClient): Session {
+    const session = this.#sessionOf(client);
+    this.#out.set(session, client);
+    return session;
+  }
+
+  #giveBack(session: Session, usable: boolean): void {
+    const client = this.#out.get(session);
+    if (client === undefined) return;
+    this.#out.delete(session);
+    this.#claims--;
+    client.release(!usable);
+  }
+
+  #configure(client: pg.Client): Promise<void> {
+    return configureSession(rootContext(this.#options.log), this.#sessionOf(client), this.#options);
+  }
+
+  #sessionOf(client: pg.Client): Session {
+    let session = this.#sessions.get(client);
+    if (session === undefined) {
+      session = new Session(driverClient(client), this.#options);
+      this.#sessions.set(client, session);
+    }
+    return session;
+  }
+
+  #openSocket(): Socket {
+    const socket = guardedSocket();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    return socket;
+  }
+}

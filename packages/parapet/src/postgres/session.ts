@@ -1,0 +1,150 @@
+import type { Context } from "../context/index.ts";
+import { AppError } from "../errors/index.ts";
+import { Cancellation, type CancellationOptions } from "./cancellation.ts";
+import type { DriverClient, DriverQuery, DriverResult } from "./driver-client.ts";
+import { databaseError, endsSession, sqlstateOf } from "./sqlstate.ts";
+
+/** How long a session may take to become idle before its connection is cut. */
+const SETTLE_MS = 1000;
+
+export interface SessionOptions {
+  /** The longest that one statement may take, in milliseconds, whatever its context says. */
+  readonly limitMs: number;
+  readonly onCancel: (passedOn: boolean) => void;
+}
+
+/**
+ * One connection to the server. It runs one statement at a time, each under its own context: a caller whose context
+ * ends hears so at once, while the session cancels the statement on the server and stays busy until the server has
+ * answered and no cancel is on its way. A server that does not answer is cut off.
+ */
+export class Session {
+  readonly #client: DriverClient;
+  readonly #limitMs: number;
+  readonly #cancellation: CancellationOptions;
+  #busy = false;
+  #onIdle: (() => void)[] = [];
+  #lostBecause: Error | undefined;
+  #spent = false;
+
+  constructor(client: DriverClient, { limitMs, onCancel }: SessionOptions) {
+    this.#client = client;
+    this.#limitMs = limitMs;
+    this.#cancellation = { onCancel, cut: () => this.destroy() };
+    client.on("error", (error) => {
+      this.#lostBecause ??= error;
+    });
+    client.once("end", () => {
+      this.#lostBecause ??= new Error("the connection is closed");
+    });
+  }
+
+  /** Nothing runs and nothing is wrong: another caller may have it. */
+  get idle(): boolean {
+    return !this.#busy && this.#usable;
+  }
+
+  /**
+   * Runs one statement. Throws the context's reason when that ends first (`canceled`, `timeout`), or what `databaseError`
+   * makes of the server's answer; `internal` while another one runs.
+   */
+  async run(ctx: Context, query: DriverQuery, limitMs = this.#limitMs): Promise<DriverResult> {
+    if (this.#busy) throw new AppError("internal", "a session runs one statement at a time");
+    ctx.throwIfDone();
+    try {
+      return await this.#exchange(ctx, query, limitMs);
+    } catch (thrown) {
+      if (thrown instanceof AppError) throw thrown;
+      this.#spent ||= endsSession(sqlstateOf(thrown));
+      // When the connection was lost, what the server said last tells more than that it is gone.
+      throw databaseError(this.#lostBecause ?? thrown, "in session");
+    }
+  }
+
+  /** Runs several statements at once, separated by semicolons; they give nothing back. Throws as `run` does. */
+  async script(ctx: Context, text: string, limitMs?: number): Promise<void> {
+    await this.run(ctx, { text }, limitMs);
+  }
+
+  /** Waits until the session is idle, cuts it off when that takes longer than a second; tells whether it can be used again. */
+  async settled(): Promise<boolean> {
+    if (this.#busy) await this.#becomesIdle();
+    return this.#usable;
+  }
+
+  /** Cuts the connection; whatever runs fails as `unavailable`. */
+  destroy(): void {
+    this.#lostBecause ??= new Error("the connection was cut");
+    this.#client.connection.stream.destroy();
+  }
+
+  /** Ends the session within two seconds; the server then rolls back what is open and frees its locks. */
+  async close(): Promise<void> {
+    if (!(await this.settled())) return this.destroy();
+    const timer = setTimeout(() => this.destroy(), SETTLE_MS);
+    await this.#client.end();
+    clearTimeout(timer);
+  }
+
+  get #usable(): boolean {
+    return this.#lostBecause === undefined && !this.#spent;
+  }
+
+  #exchange(ctx: Context, query: DriverQuery, limitMs: number): Promise<DriverResult> {
+    return new Promise((resolve, reject) => {
+      let cancellation: Cancellation | undefined;
+      const stop = (reason: AppError) => {
+        reject(reason);
+        cancellation ??= new Cancellation(this.#client, this.#cancellation);
+      };
+      const off = ctx.onDone(stop);
+      const timer = setTimeout(() => stop(new AppError("timeout", "the database took too long")), limitMs);
+      const answered = () => {
+        off();
+        clearTimeout(timer);
+        if (cancellation === undefined) this.#idle();
+        else void cancellation.answered().then(() => this.#idle());
+      };
+      this.#busy = true;
+      this.#client.query(query, (error, result) => {
+        if (error) {
+          this.#whenReady(answered);
+          return reject(error);
+        }
+        // Before the caller goes on, so that it can give the session back at once.
+        answered();
+        resolve(result);
+      });
+    });
+  }
+
+  /** The driver tells of an error before the server is ready for the next statement, unlike of a result. */
+  #whenReady(listener: () => void): void {
+    if (this.#lostBecause !== undefined) {
+      listener();
+      return;
+    }
+    const once = () => {
+      this.#client.off("drain", once);
+      this.#client.off("end", once);
+      listener();
+    };
+    this.#client.once("drain", once);
+    this.#client.once("end", once);
+  }
+
+  #becomesIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.destroy(), SETTLE_MS);
+      this.#onIdle.push(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  #idle(): void {
+    this.#busy = false;
+    for (const listener of this.#onIdle.splice(0)) listener();
+  }
+}

@@ -1,0 +1,122 @@
+import { type Context, orDone, rootContext, sleep } from "../context/index.ts";
+import { AppError } from "../errors/index.ts";
+import type { Instruments } from "./instruments.ts";
+import type { Session } from "./session.ts";
+import type { SessionPool } from "./session-pool.ts";
+import { endsSession, isStalePlan, sqlstateOf, unavailable } from "./sqlstate.ts";
+import type { StatementRunner } from "./statement-runner.ts";
+import { OpenTransaction, type Transaction } from "./transaction.ts";
+
+const MAX_ATTEMPTS = 4;
+/** The first wait before another attempt is up to this long, each further one up to twice as long. */
+const RETRY_BASE_MS = 25;
+const ROLLBACK_TIMEOUT_MS = 1000;
+/** How much longer than its caller's deadline a commit may take: its outcome is worth more than punctuality. */
+const COMMIT_GRACE_MS = 1000;
+/** What is left for the way back when the server itself stops a statement at its caller's deadline. */
+const DEADLINE_MARGIN_MS = 50;
+
+const RETRYABLE: readonly (string | undefined)[] = ["40001", "40P01"];
+
+export interface TransactionOptions {
+  /** By default the server's, which is `read committed` unless somebody changed it. */
+  readonly isolation?: "read committed" | "repeatable read" | "serializable";
+}
+
+export interface TransactorDependencies {
+  readonly pool: SessionPool;
+  readonly runner: StatementRunner;
+  readonly instruments: Instruments;
+  readonly statementTimeoutMs: number;
+}
+
+type Work<T> = (tx: Transaction) => Promise<T>;
+type Outcome<T> = { readonly value: T } | { readonly thrown: unknown; readonly retryable: boolean };
+
+/** Runs transactions: begins, commits or rolls back, and does the work again when the server asks for that. */
+export class Transactor {
+  readonly #deps: TransactorDependencies;
+
+  constructor(deps: TransactorDependencies) {
+    this.#deps = deps;
+  }
+
+  async run<T>(ctx: Context, work: Work<T>, options: TransactionOptions): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      const outcome = await this.#attempt(ctx, work, options);
+      if ("value" in outcome) return outcome.value;
+      const delayMs = Math.random() * RETRY_BASE_MS * 2 ** (attempt - 1);
+      if (!outcome.retryable || attempt === MAX_ATTEMPTS || ctx.remainingMs() <= delayMs) throw outcome.thrown;
+      this.#deps.instruments.retry();
+      await sleep(ctx, delayMs);
+    }
+  }
+
+  async #attempt<T>(ctx: Context, work: Work<T>, options: TransactionOptions): Promise<Outcome<T>> {
+    const { pool, runner, instruments } = this.#deps;
+    const session = await pool.acquire(ctx);
+    const tx = new OpenTransaction(session, runner);
+    let value: T;
+    try {
+      await session.script(ctx, this.#begin(ctx, options));
+      value = await work(tx);
+      await tx.finish(ctx);
+      await this.#commit(ctx, session);
+    } catch (thrown) {
+      tx.close();
+      await this.#abandon(ctx, session);
+      instruments.transaction(isOutcomeUnknown(thrown) ? "unknown" : "rolled_back");
+      return { thrown, retryable: isRetryable(tx.failure ?? thrown) };
+    }
+    pool.release(session);
+    instruments.transaction("committed");
+    await tx.announce(ctx);
+    return { value };
+  }
+
+  #begin(ctx: Context, { isolation }: TransactionOptions): string {
+    const begin = isolation === undefined ? "begin" : `begin isolation level ${isolation}`;
+    const leftMs = Math.floor(ctx.remainingMs() - DEADLINE_MARGIN_MS);
+    // So that the server stops by itself when we can't tell it to any more. It costs no round trip of its own.
+    return leftMs < this.#deps.statementTimeoutMs
+      ? `${begin}; set local statement_timeout = ${Math.max(1, leftMs)}`
+      : begin;
+  }
+
+  async #commit(ctx: Context, session: Session): Promise<void> {
+    ctx.throwIfDone();
+    const limitMs = Math.min(this.#deps.statementTimeoutMs, ctx.remainingMs()) + COMMIT_GRACE_MS;
+    const { command } = await session.run(rootContext(ctx.log), { text: "commit" }, limitMs).catch((thrown) => {
+      if (!endsSession(sqlstateOf(thrown))) throw thrown;
+      throw unavailable("it is not known whether the change was saved", {
+        cause: thrown,
+        fields: { outcome: "unknown" },
+      });
+    });
+    if (command !== "COMMIT") throw new AppError("internal", "the transaction was over before its commit");
+  }
+
+  /** Rolls back and gives the session back. A caller that is gone does not wait for it. */
+  async #abandon(ctx: Context, session: Session): Promise<void> {
+    const abandoned = this.#rollback(ctx, session);
+    await orDone(ctx, abandoned).catch(() => {});
+  }
+
+  async #rollback(ctx: Context, session: Session): Promise<void> {
+    try {
+      if (await session.settled()) await session.run(rootContext(ctx.log), { text: "rollback" }, ROLLBACK_TIMEOUT_MS);
+    } catch {
+      session.destroy();
+    }
+    this.#deps.pool.release(session);
+  }
+}
+
+function isRetryable(thrown: unknown): boolean {
+  return RETRYABLE.includes(sqlstateOf(thrown)) || isStalePlan(thrown);
+}
+
+/** Tells whether the connection was lost during a commit, so that nobody knows whether the change was saved. */
+export function isOutcomeUnknown(thrown: unknown): thrown is AppError {
+  return thrown instanceof AppError && thrown.fields.outcome === "unknown";
+}
