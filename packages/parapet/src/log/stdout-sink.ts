@@ -1,4 +1,6 @@
+import { fstatSync, writeSync } from "node:fs";
 import { BoundedSink } from "./bounded-sink.ts";
+import { isError } from "./error-fields.ts";
 import { prettyLine } from "./pretty-line.ts";
 
 let sink: BoundedSink | undefined;
@@ -24,9 +26,22 @@ export async function flushLogs(timeoutMs: number): Promise<void> {
 
 function openStdout(): BoundedSink {
   const out = process.stdout;
+  if (fstatSync(out.fd).isFile()) writeWhole(out);
   const opened = out.isTTY
     ? new BoundedSink(out, { format: (line) => prettyLine(line, { colour: out.hasColors() }) })
     : new BoundedSink(out);
   process.on("exit", () => opened.flushNow());
   return opened;
+}
+
+/** Node's own stream for a file takes for whole what a full disk cut short: the rest would be lost, and not even counted. */
+function writeWhole(out: typeof process.stdout): void {
+  out._write = (chunk: Uint8Array, _encoding, done) => {
+    try {
+      for (let at = 0; at < chunk.length; ) at += writeSync(out.fd, chunk, at);
+      done();
+    } catch (thrown) {
+      done(isError(thrown) ? thrown : new Error("the write failed"));
+    }
+  };
 }

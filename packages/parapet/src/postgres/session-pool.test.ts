@@ -243,6 +243,15 @@ test("an end cuts what is still out after two seconds, and says how many", async
   await query;
 });
 
+test("an end without a session out does not wait for a server that does not answer", async (t) => {
+  const { ctx, pool } = poolOn(t, await silentServer(t), 2);
+  const refused = assert.rejects(pool.acquire(ctx), (error) => hasCode(error, "unavailable"));
+  const startedAt = performance.now();
+  assert.equal(await pool.end(ctx), 0);
+  assert.ok(performance.now() - startedAt < 1000);
+  await refused;
+});
+
 test("an end under a context that is done cuts at once, also a connection that is being made", async (t) => {
   const { ctx, pool } = poolOn(t, await silentServer(t), 2);
   const refused = assert.rejects(pool.acquire(ctx));

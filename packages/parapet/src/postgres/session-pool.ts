@@ -16,6 +16,8 @@ const WAITERS_A_SESSION = 10;
 const IDLE_TIMEOUT_MS = 30_000;
 /** Leaves time to report within the two seconds that a component has for its stop. */
 const END_TIMEOUT_MS = 1800;
+/** For the goodbyes alone, when no session is out: only a server that does not answer takes longer. */
+const GOODBYE_TIMEOUT_MS = 500;
 
 export interface SessionPoolOptions extends ConnectionOptions, SessionOptions {
   readonly url: string;
@@ -81,8 +83,9 @@ export class SessionPool {
     if (this.#ending) return 0;
     this.#ending = true;
     const ended = this.#pool.end();
+    const limitMs = this.#out.size === 0 ? GOODBYE_TIMEOUT_MS : END_TIMEOUT_MS;
     try {
-      await withTimeout(ctx, END_TIMEOUT_MS, (ctx) => orDone(ctx, ended));
+      await withTimeout(ctx, limitMs, (ctx) => orDone(ctx, ended));
       return 0;
     } catch {
       const cut = this.#out.size;

@@ -7,7 +7,12 @@ export { type ImportLaw, importBreaches, type RoomLaw, serviceLaw } from "./impo
 export { type ConnectionTarget, type InMemoryClient, type InMemoryRequest, inMemory } from "./in-memory.ts";
 export { type Load, type LoadOptions, type LoadReport, type LoadRequest, startLoad } from "./load.ts";
 export { type ManualClock, manualClock } from "./manual-clock.ts";
-export { type PostgresSandbox, postgresSandbox, type SandboxOptions } from "./postgres-sandbox.ts";
+export {
+  dropSandboxTemplates,
+  type PostgresSandbox,
+  postgresSandbox,
+  type SandboxOptions,
+} from "./postgres-sandbox.ts";
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
 export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";
 export {

@@ -50,12 +50,19 @@ export async function postgresSandbox(
   return { url: urlOf(name), database };
 }
 
+/** Drops the templates, at the end of a run of all tests; whoever still needs one builds it again. */
+export async function dropSandboxTemplates(): Promise<void> {
+  await onServer(async (server) => {
+    await server.query(`select pg_advisory_lock(${LOCK_KEY})`);
+    for (const template of await databasesLike(server, "^parapet_test_template_[0-9a-f]+_[0-9]+$")) {
+      await server.query(`drop database if exists ${template}`);
+    }
+  });
+}
+
 async function findTemplate(server: pg.Client, migrations: Migrations): Promise<string | undefined> {
-  const { rows } = await server.query<{ datname: string }>(
-    "select datname from pg_database where starts_with(datname, $1)",
-    [`parapet_test_${templateOf(migrations)}_`],
-  );
-  return rows[0]?.datname;
+  const [template] = await databasesLike(server, `^parapet_test_${templateOf(migrations)}_[0-9]+$`);
+  return template;
 }
 
 /** Builds under another name first: whatever has a template's name is whole. */
@@ -82,14 +89,18 @@ async function migrate(url: string, migrations: Migrations): Promise<void> {
 }
 
 async function dropLeftovers(server: pg.Client): Promise<void> {
-  const { rows } = await server.query<{ datname: string }>(
-    "select datname from pg_database where datname ~ '^parapet_test_(template_)?[0-9a-f]+_[0-9]+$'",
-  );
-  for (const { datname } of rows) {
+  for (const datname of await databasesLike(server, "^parapet_test_(template_)?[0-9a-f]+_[0-9]+$")) {
     const madeAt = Number(datname.slice(datname.lastIndexOf("_") + 1));
     // Not by force: somebody may be looking at it in a debugger.
     if (Date.now() - madeAt > MAX_AGE_MS) await server.query(`drop database if exists ${datname}`).catch(() => {});
   }
+}
+
+async function databasesLike(server: pg.Client, pattern: string): Promise<string[]> {
+  const { rows } = await server.query<{ datname: string }>("select datname from pg_database where datname ~ $1", [
+    pattern,
+  ]);
+  return rows.map(({ datname }) => datname);
 }
 
 /** What the template of these migrations is named after. */

@@ -1,0 +1,81 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, relative, resolve } from "node:path";
+import type { TestResult } from "./fault-ledger.ts";
+import { FROM_SOURCE, runNode } from "./run-node.ts";
+import { ROOT } from "./test-files.ts";
+
+/** What a run came to. */
+export interface TestRun {
+  /** The runner's exit code. */
+  readonly code: number;
+  readonly results: readonly TestResult[];
+  /** Files in which no test ran, though no pattern left any out. */
+  readonly emptyFiles: readonly string[];
+}
+
+export interface TestRunOptions {
+  /** Titles to run, as regular expressions; all when empty. */
+  readonly patterns?: readonly string[];
+  readonly databaseUrl?: string;
+  readonly signal: AbortSignal;
+}
+
+// Node applies its test timeout to a whole file; the longest walk through shutdowns at their defaults of several seconds.
+const FILE_TIMEOUT_MS = 300_000;
+const RUN_TIMEOUT_MS = 900_000;
+
+/** Runs test files, each in a process of its own, and prints what happens as it happens. */
+export async function runTests(files: readonly string[], options: TestRunOptions): Promise<TestRun> {
+  const folder = mkdtempSync(join(tmpdir(), "parapet-test-"));
+  const resultFile = join(folder, "results.jsonl");
+  try {
+    const code = await runNode([...FROM_SOURCE, ...runnerArgs(resultFile, options.patterns ?? []), ...files], {
+      env: options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl },
+      signal: options.signal,
+      timeoutMs: RUN_TIMEOUT_MS,
+    });
+    return { code, ...sorted(readResults(resultFile), files, options.patterns ?? []) };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** How many tests passed, failed and were skipped. */
+export function totals(results: readonly TestResult[]): { passed: number; failed: number; skipped: number } {
+  const failed = results.filter(({ passed }) => !passed).length;
+  const skipped = results.filter(({ passed, skip }) => passed && skip !== undefined && skip !== false).length;
+  return { passed: results.length - failed - skipped, failed, skipped };
+}
+
+function runnerArgs(resultFile: string, patterns: readonly string[]): string[] {
+  return [
+    "--test",
+    `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
+    `--test-timeout=${FILE_TIMEOUT_MS}`,
+    ...patterns.map((pattern) => `--test-name-pattern=${pattern}`),
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    `--test-reporter=${join(ROOT, "scripts/json-reporter.js")}`,
+    `--test-reporter-destination=${resultFile}`,
+  ];
+}
+
+function readResults(resultFile: string): TestResult[] {
+  // Opened for appending, since a runner that could not start wrote none.
+  return readFileSync(resultFile, { encoding: "utf8", flag: "a+" })
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line): TestResult => JSON.parse(line));
+}
+
+/** Node reports a file in which no test ran as a test that passed, under the file's name. */
+function sorted(results: readonly TestResult[], files: readonly string[], patterns: readonly string[]) {
+  const paths = new Set(files.map((file) => resolve(ROOT, file)));
+  const isFile = ({ name, passed }: TestResult) => passed && paths.has(resolve(ROOT, name));
+  return {
+    results: results.filter((result) => !isFile(result)),
+    emptyFiles:
+      patterns.length > 0 ? [] : results.filter(isFile).map(({ name }) => relative(ROOT, resolve(ROOT, name))),
+  };
+}
