@@ -1,0 +1,29 @@
+import { defineConfig, oneOf, text, url } from "parapet/config";
+import { drainFits, httpConfig } from "parapet/http";
+import { lifecycleConfig } from "parapet/lifecycle";
+import { LOG_LEVELS } from "parapet/log";
+import { postgresConfig } from "parapet/postgres";
+
+/** What the environment tells the server. */
+export const usersConfig = defineConfig(
+  {
+    version: text("SERVICE_VERSION", {
+      default: "dev",
+      description: "The version on every log line; a bundle brings its own.",
+    }),
+    logLevel: oneOf("LOG_LEVEL", LOG_LEVELS, {
+      default: "info",
+      description: "The least severe level that is logged; SIGUSR2 switches debug on and off.",
+    }),
+    databaseUrl: url("DATABASE_URL", {
+      protocols: ["postgres:", "postgresql:"],
+      secret: true,
+      example: "postgres://users:password@localhost:5432/users",
+      description: "The PostgreSQL that keeps the users.",
+    }),
+    database: postgresConfig,
+    http: httpConfig,
+    lifecycle: lifecycleConfig,
+  },
+  ({ http, lifecycle }) => drainFits(http, lifecycle.shutdownGraceMs),
+);

@@ -1,0 +1,14 @@
+import type { UserPage as UserPageView, User as UserView } from "../../pkg/client/index.ts";
+import type { User } from "../model/user.ts";
+import type { UserPage } from "../service/user-service.ts";
+
+/** A user as the contract has it. */
+export function toUserView(user: User): UserView {
+  return { ...user, createdAt: user.createdAt.toISOString(), updatedAt: user.updatedAt.toISOString() };
+}
+
+/** A page of users as the contract has it. */
+export function toUserPage({ users, nextCursor }: UserPage): UserPageView {
+  const items = users.map(toUserView);
+  return nextCursor === undefined ? { items } : { items, nextCursor };
+}

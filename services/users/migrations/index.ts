@@ -1,0 +1,5 @@
+import { defineMigrations } from "parapet/postgres";
+import users from "./0001_users.sql";
+
+/** The history of the schema, oldest first; `server.mjs migrate` applies what is missing. */
+export const migrations = defineMigrations([{ id: "0001_users", sql: users }]);

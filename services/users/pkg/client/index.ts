@@ -1,0 +1,1 @@
+export { ById, DEFAULT_LIMIT, NewUser, Page, User, UserChange, UserPage, usersApi } from "./api.ts";
