@@ -16,6 +16,8 @@ export function collectGcMetrics(registry: Registry): () => void {
     labels: ["kind"],
     buckets: [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1],
   });
+  // All there from the start, so that a rate over the first of them is not lost.
+  for (const kind of KINDS.values()) durations.with({ kind });
   const observer = new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) durations.with({ kind: kindOf(entry) }).observe(entry.duration / 1000);
   });

@@ -1,0 +1,20 @@
+export { type OpenApiDocument, type OpenApiInfo, type OpenApiOperation, toOpenApi } from "./openapi.ts";
+export {
+  type Api,
+  api,
+  del,
+  get,
+  type InputOf,
+  type Method,
+  type Operation,
+  type OperationOptions,
+  patch,
+  post,
+  put,
+  type ReplyOf,
+  successStatus,
+} from "./operation.ts";
+export { isPathTemplate, pathParams } from "./path.ts";
+export { Problem } from "./problem.ts";
+export { STATUS_OF } from "./status.ts";
+export { type Validator, validator } from "./validator.ts";

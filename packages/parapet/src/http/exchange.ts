@@ -1,0 +1,267 @@
+import { randomUUID } from "node:crypto";
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import { CancelableContext } from "../context/index.ts";
+import { AppError, toAppError } from "../errors/index.ts";
+import type { Access, AccessLog } from "./access-log.ts";
+import type { Connection } from "./connection.ts";
+import type { Cors } from "./cors.ts";
+import { assertHead } from "./head.ts";
+import { type HttpMetrics, OTHER } from "./http-metrics.ts";
+import { CLIENT_CLOSED_REQUEST, toProblemReply } from "./problem.ts";
+import { Refusal } from "./refusal.ts";
+import { RequestBody } from "./request-body.ts";
+import type { HandledRoute, HttpReply, HttpRequest, RawRoute } from "./route.ts";
+import { type Router, routeOf } from "./router.ts";
+import { toTarget } from "./target.ts";
+
+/** What all exchanges of a server share. */
+export interface Door {
+  readonly ctx: CancelableContext;
+  readonly router: Router;
+  readonly cors: Cors;
+  readonly metrics: HttpMetrics;
+  readonly accessLog: AccessLog;
+  /** How long a request may take unless its route says otherwise, in milliseconds. */
+  readonly budgetMs: number;
+  readonly maxBodyBytes: number;
+  /** Tells whether answers should ask the client to leave the connection. */
+  isDraining(): boolean;
+}
+
+/** What an exchange is made of. */
+export interface ExchangeParts {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly connection: Connection;
+  /** Called when the answer is out, or will never be, and the handler is done. */
+  readonly onOver: (exchange: Exchange) => void;
+}
+
+// Visible ASCII without quotes and such: safe in a header, a log line and a shell.
+const REQUEST_ID = /^[A-Za-z0-9._:/+=@-]{1,128}$/;
+
+// One for all, since an error costs its stack trace; what listens this late is no longer waited for.
+const ANSWERED = new AppError("canceled", "the request is answered");
+
+/** One request and its answer: from the head to the last byte, and until the handler is done with it. */
+export class Exchange implements HttpRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly headers: IncomingHttpHeaders;
+  endpoint = OTHER;
+  path = "";
+  query = "";
+  params: Readonly<Record<string, string | undefined>> = {};
+
+  readonly #door: Door;
+  readonly #connection: Connection;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #body: RequestBody;
+  readonly #onOver: (exchange: Exchange) => void;
+  readonly #startedAt = performance.now();
+  #ctx: CancelableContext | undefined;
+  #status: number | undefined;
+  #answeredAt: number | undefined;
+  #isQuiet = false;
+  #isAborted = false;
+  #isHandling = true;
+  #isClosed = false;
+
+  constructor(door: Door, { request, response, connection, onOver }: ExchangeParts) {
+    this.#door = door;
+    this.#connection = connection;
+    this.#request = request;
+    this.#response = response;
+    this.#onOver = onOver;
+    this.id = toRequestId(request.headers["x-request-id"]);
+    this.method = request.method ?? "";
+    this.headers = request.headers;
+    this.#body = new RequestBody(request, response);
+    door.metrics.requestStarted();
+    response.on("close", () => this.#close());
+    // A raw listener that writes after its end would else end the process.
+    response.on("error", (error) => this.#fail(toAppError(error)));
+  }
+
+  /** Tells whether bytes of the request are still to come. */
+  get isArriving(): boolean {
+    return this.#body.isArriving;
+  }
+
+  /** Tells whether it was told to stop. */
+  get isAborted(): boolean {
+    return this.#isAborted;
+  }
+
+  /** When the whole answer was handed to the connection, on `performance.now()`'s clock; undefined before. */
+  get answeredAt(): number | undefined {
+    return this.#answeredAt;
+  }
+
+  /** Finds the route, runs it and answers, whatever happens. Never throws. */
+  async run(): Promise<void> {
+    try {
+      const reply = await this.#dispatch();
+      if (reply !== undefined) this.#answer(reply);
+    } catch (thrown) {
+      this.#fail(this.#translate(thrown));
+    } finally {
+      this.#isHandling = false;
+      this.#endWhenOver();
+    }
+  }
+
+  /** Answers with the reason, cuts an answer that is half out, and tells the handler to stop. */
+  abort(reason: AppError): void {
+    this.#isAborted = true;
+    this.#fail(reason);
+    this.#ctx?.cancel(new AppError("canceled", reason.message));
+  }
+
+  get hasBody(): boolean {
+    return this.#body.exists;
+  }
+
+  readBody(maxBytes: number = this.#door.maxBodyBytes): Promise<Buffer> {
+    return this.#body.read(maxBytes);
+  }
+
+  get #isOpen(): boolean {
+    return this.#status === undefined && !this.#isClosed && !this.#response.headersSent;
+  }
+
+  #dispatch(): HttpReply | undefined | Promise<HttpReply | undefined> {
+    assertHead(this.#request);
+    const target = toTarget(this.#request);
+    if (target.path === "*") return { status: 204 };
+    this.path = target.path;
+    this.query = target.query;
+    const { endpoint, params } = this.#door.router.find(target);
+    this.endpoint = endpoint.template;
+    this.params = params;
+    if (endpoint.raw !== undefined) return this.#runRaw(endpoint.raw);
+    if (this.method === "OPTIONS") return this.#door.cors.toPreflightReply(this.headers, endpoint.allow);
+    return this.#runHandler(routeOf(endpoint, this.method));
+  }
+
+  #runHandler({ handler, timeoutMs, quiet }: HandledRoute): Promise<HttpReply> {
+    this.#isQuiet = quiet === true;
+    return handler(this.#begin(timeoutMs ?? this.#door.budgetMs), this);
+  }
+
+  async #runRaw({ listener }: RawRoute): Promise<undefined> {
+    this.#begin(this.#door.budgetMs);
+    this.#response.setHeader("x-request-id", this.id);
+    if (this.#isLast()) this.#response.setHeader("connection", "close");
+    this.#body.continue();
+    // An async listener's failure would else be nobody's, and end the process.
+    await listener(this.#request, this.#response);
+  }
+
+  #begin(budgetMs: number): CancelableContext {
+    const ctx = new CancelableContext({
+      parent: this.#door.ctx,
+      fields: { request_id: this.id },
+      deadline: this.#startedAt + budgetMs,
+    });
+    this.#ctx = ctx;
+    ctx.onDone((reason) => {
+      if (this.#isOpen) this.#fail(this.#body.isAwaited ? arrivedTooLate() : reason);
+    });
+    return ctx;
+  }
+
+  /** Answers with an error, unless there is an answer already. */
+  #fail(error: AppError): void {
+    if (this.#isOpen) this.#answerProblem(error);
+    else this.#failLate(error);
+  }
+
+  #answerProblem(error: AppError): void {
+    const reply = toProblemReply(error, this.id);
+    // A refusal is the client's doing, whatever its status.
+    if (reply.status >= 500 && !(error instanceof Refusal)) this.#logError("request failed", error);
+    this.#answer(reply);
+  }
+
+  #failLate(error: AppError): void {
+    if (error.code === "internal") this.#logError("handler failed when its request was over", error);
+    // A raw listener's half-sent answer can't be made whole.
+    if (!this.#response.writableEnded) this.#response.destroy();
+  }
+
+  #answer(reply: HttpReply): void {
+    if (!this.#isOpen) return;
+    this.#response.writeHead(reply.status, this.#headersOf(reply));
+    this.#status = reply.status;
+    this.#response.end(reply.body);
+    this.#answeredAt = performance.now();
+  }
+
+  #headersOf({ status, headers, body = "" }: HttpReply): OutgoingHttpHeaders {
+    // Assigned to a literal: spreading all of them costs 2 µs.
+    const fields: OutgoingHttpHeaders = Object.assign(
+      { "x-request-id": this.id, "x-content-type-options": "nosniff" },
+      headers,
+      this.#door.cors.toHeaders(this.headers, headers?.vary),
+    );
+    if (status !== 204 && status !== 304) fields["content-length"] = Buffer.byteLength(body);
+    if (this.#isLast(headers)) fields.connection = "close";
+    return fields;
+  }
+
+  /** Tells whether the connection ends with this answer, and if so lets nothing follow it. */
+  #isLast(headers: HttpReply["headers"] = {}): boolean {
+    const isLast =
+      this.#body.blocksConnection ||
+      this.#isAborted ||
+      headers.connection === "close" ||
+      (this.#door.isDraining() && !this.#connection.hasWaiting);
+    if (isLast) this.#connection.closesAfterAnswer();
+    return isLast;
+  }
+
+  /** What was thrown, as one of ours. What ends with a signal may throw an `AbortError`; the context knows why it did. */
+  #translate(thrown: unknown): AppError {
+    const reason = this.#ctx?.done;
+    const isAbort = reason !== undefined && thrown instanceof Error && thrown.name === "AbortError";
+    return isAbort ? reason : toAppError(thrown);
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const isWhole = this.#response.writableFinished;
+    this.#ctx?.cancel(isWhole ? ANSWERED : new AppError("canceled", "the caller is gone"));
+    this.#report(isWhole);
+    this.#connection.answered();
+    this.#endWhenOver();
+  }
+
+  #report(isWhole: boolean): void {
+    const { method, endpoint, path } = this;
+    const status = this.#status ?? (this.#response.headersSent ? this.#response.statusCode : CLIENT_CLOSED_REQUEST);
+    const seconds = (performance.now() - this.#startedAt) / 1000;
+    this.#door.metrics.requestEnded({ method, endpoint, status, seconds });
+    const access: Access = { requestId: this.id, method, endpoint, path, status, seconds, isCut: !isWhole };
+    if (this.#isQuiet) this.#door.accessLog.writeQuiet(access);
+    else this.#door.accessLog.write(access);
+  }
+
+  #logError(msg: string, error: AppError): void {
+    this.#door.ctx.log.error(msg, { request_id: this.id, endpoint: this.endpoint, error });
+  }
+
+  #endWhenOver(): void {
+    if (this.#isClosed && !this.#isHandling) this.#onOver(this);
+  }
+}
+
+function arrivedTooLate(): Refusal {
+  return new Refusal(408, "the body did not arrive in time", { code: "timeout", headers: { connection: "close" } });
+}
+
+function toRequestId(sent: string | string[] | undefined): string {
+  return typeof sent === "string" && REQUEST_ID.test(sent) ? sent : randomUUID();
+}

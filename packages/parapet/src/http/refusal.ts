@@ -1,0 +1,20 @@
+import { AppError, type AppErrorOptions, type ErrorCode } from "../errors/index.ts";
+
+/**
+ * What only an HTTP door can say: a status outside the eleven codes' map (405, 408, 413, 414, 415, 417, 431, 501), and the
+ * headers that go with it.
+ */
+export class Refusal extends AppError {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(
+    status: number,
+    message: string,
+    options: AppErrorOptions & { readonly code?: ErrorCode; readonly headers?: Readonly<Record<string, string>> } = {},
+  ) {
+    super(options.code ?? "invalid", message, options);
+    this.status = status;
+    this.headers = options.headers ?? {};
+  }
+}
