@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { type TestContext, test } from "node:test";
-import { DevRun, ScratchWorkspace } from "./dev.harness.ts";
+import { type DevRun, ScratchWorkspace } from "./dev.harness.ts";
 import { portOf } from "./ports.ts";
 
 function workspaceWithService(t: TestContext): ScratchWorkspace {
@@ -19,11 +19,11 @@ async function refuses(run: DevRun, ...sayings: readonly RegExp[]): Promise<void
 
 test("a second start in the same folder names the first and how to stop it", async (t) => {
   const workspace = workspaceWithService(t);
-  const first = new DevRun(t, workspace.root);
+  const first = workspace.run();
   await first.urlOf("greeter");
   const { pid } = first.child;
   await refuses(
-    new DevRun(t, workspace.root),
+    workspace.run(),
     new RegExp(`runs here already, as process ${pid}`),
     new RegExp(`Ctrl-C in its terminal, or with: kill ${pid}`),
   );
@@ -35,7 +35,7 @@ test("a taken port is refused before anything starts, with the variable that cho
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
   const port = portOf(server);
-  const run = new DevRun(t, workspaceWithService(t).root, { PORT: String(port) });
+  const run = workspaceWithService(t).run({ PORT: String(port) });
   await refuses(run, new RegExp(`port ${port} is taken`), /choose another: PORT=\d+ npm start/);
   assert.doesNotMatch(run.output, /PostgreSQL/);
 });
@@ -43,6 +43,6 @@ test("a taken port is refused before anything starts, with the variable that cho
 test("a data folder that does not open is refused with what to do and PostgreSQL's words", async (t) => {
   const workspace = workspaceWithService(t);
   workspace.write(".parapet/postgres/PG_VERSION", "18\n");
-  const run = new DevRun(t, workspace.root);
+  const run = workspace.run();
   await refuses(run, /does not start on the data folder \S+postgres/, /move it away \(mv '/, /it says:\n.*postgres/);
 });

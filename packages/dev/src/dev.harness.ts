@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { poll } from "./poll.ts";
+import { poll, settled } from "./poll.ts";
 
 const packageDir = dirname(dirname(fileURLToPath(import.meta.url)));
 const cli = join(packageDir, "..", "cli", "src", "main.ts");
@@ -14,14 +13,22 @@ const cli = join(packageDir, "..", "cli", "src", "main.ts");
 /** Long for a busy machine; what is waited for takes a second on a quiet one. */
 const PATIENCE_MS = 30_000;
 
-/** A workspace below a temporary folder that anybody may enter, removed with the test. */
+/** A workspace below a temporary folder that anybody may enter, removed with the test once nothing runs there. */
 export class ScratchWorkspace {
   readonly root: string;
+  readonly #runs: DevRun[] = [];
 
   constructor(t: TestContext) {
     this.root = mkdtempSync(join(tmpdir(), "parapet-test-"));
     chmodSync(this.root, 0o755);
-    t.after(() => rmSync(this.root, { recursive: true, force: true }));
+    t.after(() => this.#end());
+  }
+
+  /** Starts `parapet dev` here. */
+  run(env: Readonly<Record<string, string>> = {}): DevRun {
+    const run = new DevRun(this.root, env);
+    this.#runs.push(run);
+    return run;
   }
 
   write(path: string, text: string): void {
@@ -35,6 +42,11 @@ export class ScratchWorkspace {
     this.write(`${folder}/cmd/server/main.ts`, SERVICE);
     this.write(`${folder}/cmd/server/greeting.ts`, 'export const greeting: string = "hello";\n');
     this.write(`${folder}/migrations/0001_first.sql`, "select 1;\n");
+  }
+
+  async #end(): Promise<void> {
+    await Promise.all(this.#runs.map((run) => run.end()));
+    rmSync(this.root, { recursive: true, force: true });
   }
 }
 
@@ -61,12 +73,14 @@ process.on("SIGTERM", () => {
 });
 `;
 
-/** A running \`parapet dev\`, and all that it showed. */
+/** A running `parapet dev`, and all that it showed. */
 export class DevRun {
   readonly child: ChildProcess;
+  /** Settles after the end, when all that it said is here: a process's end may be known before its last words. */
+  readonly #closed: Promise<true>;
   #output = "";
 
-  constructor(t: TestContext, root: string, env: Readonly<Record<string, string>> = {}) {
+  constructor(root: string, env: Readonly<Record<string, string>>) {
     const flags = ["--conditions=parapet-source", "--import", import.meta.resolve("@parapet/dev/register")];
     this.child = spawn(process.execPath, [...flags, cli, "dev"], {
       cwd: root,
@@ -75,7 +89,7 @@ export class DevRun {
     });
     this.child.stdout?.on("data", (chunk) => this.#show(chunk));
     this.child.stderr?.on("data", (chunk) => this.#show(chunk));
-    t.after(() => this.#end());
+    this.#closed = new Promise((resolve) => this.child.once("close", () => resolve(true)));
   }
 
   get output(): string {
@@ -94,20 +108,22 @@ export class DevRun {
     return (await this.shows(new RegExp(`${name} is ready on (http://\\S+)`)))[1] ?? "";
   }
 
-  /** Its exit code, when it ends in time. */
+  /** Its exit code; null when a signal ended it. All that it said was then heard. */
   async exitCode(): Promise<number | null> {
-    if (this.child.exitCode === null) await once(this.child, "exit", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    assert.ok(await settled(this.#closed, PATIENCE_MS), `it did not end in time:\n${this.#output}`);
     return this.child.exitCode;
+  }
+
+  /** Ends it, by force when it doesn't end in time. */
+  async end(): Promise<void> {
+    this.child.kill("SIGTERM");
+    if ((await settled(this.#closed, PATIENCE_MS)) === true) return;
+    this.child.kill("SIGKILL");
+    await this.#closed;
   }
 
   #show(chunk: Buffer): void {
     this.#output += chunk;
-  }
-
-  async #end(): Promise<void> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return;
-    this.child.kill("SIGTERM");
-    await once(this.child, "exit");
   }
 }
 
@@ -119,7 +135,8 @@ export interface Answer {
 
 /** What a scratch service answers. */
 export async function ask(url: string): Promise<Answer> {
-  const response = await fetch(url, { headers: { connection: "close" } });
+  const signal = AbortSignal.timeout(PATIENCE_MS);
+  const response = await fetch(url, { headers: { connection: "close" }, signal });
   return JSON.parse(await response.text());
 }
 

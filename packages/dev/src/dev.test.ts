@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
-import { ask, askUntil, DevRun, ScratchWorkspace } from "./dev.harness.ts";
+import { ask, askUntil, ScratchWorkspace } from "./dev.harness.ts";
 import { type EmbeddedPostgres, startEmbeddedPostgres } from "./embedded-postgres.ts";
 import { poll } from "./poll.ts";
 import { isAlive } from "./process-signals.ts";
@@ -18,7 +17,7 @@ after(() => postgres.stop());
 async function running(t: TestContext) {
   const workspace = new ScratchWorkspace(t);
   workspace.addService("greeter");
-  const run = new DevRun(t, workspace.root, { DATABASE_URL: postgres.url });
+  const run = workspace.run({ DATABASE_URL: postgres.url });
   return { workspace, run, url: await run.urlOf("greeter") };
 }
 
@@ -26,7 +25,7 @@ test("every service has its port and its migrated database, and the table says w
   const workspace = new ScratchWorkspace(t);
   workspace.addService("greeter");
   workspace.addService("parrot");
-  const run = new DevRun(t, workspace.root, { DATABASE_URL: postgres.url });
+  const run = workspace.run({ DATABASE_URL: postgres.url });
   await run.shows(/Ctrl-C stops everything/);
   assert.match(run.output, /greeter +\| .*migrating select 1; in postgres:\S+\/greeter/);
   assert.match(run.output, /parrot +\| .*migrating select 1; in postgres:\S+\/parrot/);
@@ -81,7 +80,7 @@ test("a migration that fails is shown, the old process runs on, and the mended o
   assert.equal((await ask(url)).pid, pid);
   workspace.write("services/greeter/migrations/0001_first.sql", "select 2;\n");
   await askUntil(url, (answer) => answer.pid !== pid);
-  assert.match(run.output, /migrating select 2;/);
+  await run.shows(/migrating select 2;/);
 });
 
 test("a service that crashes is shown and started again", async (t) => {
@@ -132,7 +131,7 @@ test("a second Ctrl-C ends at once what does not want to stop", async (t) => {
 test("when the supervisor is killed its services end by themselves, and the next start has PostgreSQL, data and port again", async (t) => {
   const workspace = new ScratchWorkspace(t);
   workspace.addService("greeter");
-  const first = new DevRun(t, workspace.root);
+  const first = workspace.run();
   const url = await first.urlOf("greeter");
   const { pid } = await ask(url);
   const postmaster = Number.parseInt(
@@ -140,9 +139,9 @@ test("when the supervisor is killed its services end by themselves, and the next
     10,
   );
   first.child.kill("SIGKILL");
-  await once(first.child, "exit");
+  await first.exitCode();
 
-  const second = new DevRun(t, workspace.root, { PORT: new URL(url).port });
+  const second = workspace.run({ PORT: new URL(url).port });
   assert.equal(await second.urlOf("greeter"), url);
   assert.match(second.output, /took over the PostgreSQL of a run that was killed/);
   await ends(pid);

@@ -24,6 +24,8 @@ import { poll } from "./poll.ts";
 import { isAlive } from "./process-signals.ts";
 
 const packageDir = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Long for a busy machine; what is waited for takes a second or two on a quiet one. */
+const PATIENCE_MS = 30_000;
 const asRoot = process.getuid?.() === 0 ? {} : { skip: "only root has to change the user" };
 
 test("data is kept from one run to the next", async (t) => {
@@ -158,7 +160,7 @@ test(
     assert.ok(starter.heard.includes(starter.dir));
     assert.deepEqual(await query(starter.url, "select 1 as n"), [{ n: 1 }]);
     starter.child.stdin?.end();
-    await once(starter.child, "exit");
+    await exit(starter.child);
   },
 );
 
@@ -215,7 +217,7 @@ async function startElsewhere(t: TestContext, options: { dir?: string }, sources
   const child = spawn(process.execPath, flags, { cwd: packageDir, stdio: ["pipe", "pipe", "inherit"] });
   t.after(() => child.stdin.destroy());
   // Without a line in time the test fails here, and not by its silence.
-  const signal = AbortSignal.timeout(30_000);
+  const signal = AbortSignal.timeout(PATIENCE_MS);
   const [line] = await once(createInterface({ input: child.stdout }), "line", { signal });
   return { ...JSON.parse(line), child };
 }
@@ -227,7 +229,11 @@ async function ends(pid: number): Promise<void> {
 
 async function killed(child: ChildProcess): Promise<void> {
   child.kill("SIGKILL");
-  await once(child, "exit");
+  await exit(child);
+}
+
+async function exit(child: ChildProcess): Promise<void> {
+  await once(child, "exit", { signal: AbortSignal.timeout(PATIENCE_MS) });
 }
 
 function postmasterPid(dir: string): number {

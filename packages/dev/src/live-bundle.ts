@@ -1,11 +1,12 @@
-import { createHash } from "node:crypto";
 import { type Dirent, readdirSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join, resolve, sep } from "node:path";
 import { type BuildContext, type BuildResult, context } from "esbuild";
 import { bundleOptions } from "./bundle-options.ts";
 import { toBuildError } from "./bundle-service.ts";
 import { hasErrno } from "./errno.ts";
+import { poll } from "./poll.ts";
+import { SqlTexts } from "./sql-texts.ts";
 import type { Service } from "./workspace.ts";
 
 export interface LiveBundleOptions {
@@ -24,43 +25,66 @@ export interface LiveBuild {
 }
 
 const NEVER_SOURCES = new Set(["node_modules", "dist"]);
+// Microseconds lie between the two steps of a save, or on a busy machine the turns of other processes.
+const SAVE_TIMEOUT_MS = 1_000;
 
 /** A service's bundle for development: not minified, quickly built again, and aware of the folders it is made from. */
 export class LiveBundle {
   readonly #options: LiveBundleOptions;
   readonly #context: BuildContext<{ write: false; metafile: true }>;
+  readonly #sqlTexts: SqlTexts;
   #print: string | undefined;
   #inputs: readonly string[] = [];
+  #empty: readonly string[] = [];
 
-  private constructor(options: LiveBundleOptions, buildContext: BuildContext<{ write: false; metafile: true }>) {
+  private constructor(
+    options: LiveBundleOptions,
+    buildContext: BuildContext<{ write: false; metafile: true }>,
+    sqlTexts: SqlTexts,
+  ) {
     this.#options = options;
     this.#context = buildContext;
+    this.#sqlTexts = sqlTexts;
   }
 
   static async create(options: LiveBundleOptions): Promise<LiveBundle> {
     const { root, service, outfile } = options;
+    const sqlTexts = new SqlTexts();
     const settings = { ...bundleOptions(service, outfile), absWorkingDir: root, write: false } as const;
-    return new LiveBundle(options, await context(settings));
+    return new LiveBundle(options, await context({ ...settings, plugins: [sqlTexts.plugin] }), sqlTexts);
   }
 
   /** Builds and writes the bundle. Throws `invalid` with the compiler's messages; the file then stays as it was. */
   async build(): Promise<LiveBuild> {
-    const result = await this.#compile();
-    this.#inputs = Object.keys(result.metafile.inputs).map((input) => resolve(this.#options.root, input));
+    const result = await this.#compileWhole();
+    this.#inputs = this.#paths(Object.keys(result.metafile.inputs));
+    this.#empty = this.#emptySources(result);
     const print = result.outputFiles.map(({ hash }) => hash).join();
     if (print !== this.#print) await this.#write(result);
     this.#print = print;
-    return { print, sqlPrint: await printOf(this.#inputs.filter((input) => input.endsWith(".sql"))) };
+    return { print, sqlPrint: this.#sqlTexts.printOf(this.#inputs) };
   }
 
   /** Every folder whose change may change the bundle: the service's, and those of what it takes from the workspace. */
   folders(): ReadonlySet<string> {
-    const elsewhere = this.#inputs.filter((input) => !input.includes(`${sep}node_modules${sep}`)).map(dirname);
+    const elsewhere = this.#inputs.filter(isSource).map(dirname);
     return new Set([...foldersBelow(this.#options.service.dir), ...elsewhere]);
   }
 
   close(): Promise<void> {
     return this.#context.dispose();
+  }
+
+  /** A save in place empties a file before it fills it: what is empty since the last build is given time to be filled. */
+  async #compileWhole(): Promise<Result> {
+    const whole = await poll(
+      async () => {
+        const result = await this.#compile();
+        return this.#emptySources(result).every((path) => this.#empty.includes(path)) ? result : undefined;
+      },
+      { timeoutMs: SAVE_TIMEOUT_MS },
+    );
+    return whole ?? this.#compile();
   }
 
   async #compile(): Promise<Result> {
@@ -71,27 +95,24 @@ export class LiveBundle {
     }
   }
 
+  /** The sources that the compiler found empty. */
+  #emptySources({ metafile }: Result): string[] {
+    const empty = Object.entries(metafile.inputs).filter(([, { bytes }]) => bytes === 0);
+    return this.#paths(empty.map(([input]) => input)).filter(isSource);
+  }
+
+  /** Where the compiler's inputs are, which it names from the root. */
+  #paths(inputs: readonly string[]): string[] {
+    return inputs.map((input) => resolve(this.#options.root, input));
+  }
+
   async #write({ outputFiles }: Result): Promise<void> {
     await mkdir(dirname(this.#options.outfile), { recursive: true });
     await Promise.all(outputFiles.map(({ path, contents }) => writeFile(path, contents)));
   }
 }
 
-async function printOf(files: readonly string[]): Promise<string> {
-  const hash = createHash("sha256");
-  for (const file of files) hash.update(file).update(await contentsOf(file));
-  return hash.digest("hex");
-}
-
-async function contentsOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (thrown) {
-    // Deleted since the build; the change is noticed, and the next build says so.
-    if (hasErrno(thrown, "ENOENT")) return "";
-    throw thrown;
-  }
-}
+const isSource = (path: string): boolean => !path.includes(`${sep}node_modules${sep}`);
 
 function foldersBelow(folder: string): string[] {
   const below = entriesOf(folder)

@@ -28,11 +28,35 @@ export function toDetail(schema: object, error: TLocalizedValidationError): stri
       return `must have at least ${count(error.params.limit, "character")}`;
     case "maxLength":
       return `must have at most ${count(error.params.limit, "character")}`;
+    case "minItems":
+      return `must have at least ${count(error.params.limit, "item")}`;
+    case "maxItems":
+      return `must have at most ${count(error.params.limit, "item")}`;
+    case "minProperties":
+      return `must have at least ${count(error.params.limit, "field")}`;
+    case "maxProperties":
+      return `must have at most ${count(error.params.limit, "field")}`;
+    case "minimum":
+      return `must be at least ${error.params.limit}`;
+    case "maximum":
+      return `must be at most ${error.params.limit}`;
+    case "exclusiveMinimum":
+      return `must be above ${error.params.limit}`;
+    case "exclusiveMaximum":
+      return `must be below ${error.params.limit}`;
+    case "type":
+      return `must be ${[error.params.type].flat().map(withArticle).join(" or ")}`;
     default:
       return error.message;
   }
 }
 
 function count(n: number | bigint, noun: string): string {
-  return `${n} ${noun}${Number(n) === 1 ? "" : "s"}`;
+  if (Number(n) === 1) return `1 ${noun}`;
+  return `${n} ${noun}s`;
+}
+
+function withArticle(type: string): string {
+  if (type === "null") return type;
+  return /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`;
 }

@@ -36,7 +36,7 @@ test("each broken rule is told by the field's path, its name and what would be r
     }),
     [
       "items[0].sku|minLength|must have at least 1 character",
-      "items[1].count|minimum|must be >= 1",
+      "items[1].count|minimum|must be at least 1",
       "note|maxLength|must have at most 5 characters",
     ],
   );
@@ -59,8 +59,8 @@ test("missing and unknown fields are told by their own names", () => {
 });
 
 test("the whole value is the field without a name", () => {
-  assert.deepEqual(refusals(Order, []), ["|type|must be object"]);
-  assert.deepEqual(refusals(Order, null), ["|type|must be object"]);
+  assert.deepEqual(refusals(Order, []), ["|type|must be an object"]);
+  assert.deepEqual(refusals(Order, null), ["|type|must be an object"]);
 });
 
 test("a few violations are enough, however many there are, and no name is repeated at length", () => {
@@ -89,7 +89,12 @@ test("a rule's detail says what would be accepted, in words", () => {
   assert.equal(detail(Type.Enum(["a", "b"]), "c"), 'must be one of "a", "b"');
   assert.equal(detail(Type.Literal("a"), "c"), 'must be "a"');
   assert.equal(detail(Type.String({ minLength: 2 }), "a"), "must have at least 2 characters");
-  assert.equal(detail(Type.Integer(), "a"), "must be integer");
+  assert.equal(detail(Type.Integer(), "a"), "must be an integer");
+  assert.equal(detail(Type.String(), 1), "must be a string");
+  assert.equal(detail(Type.Number({ maximum: 5 }), 6), "must be at most 5");
+  assert.equal(detail(Type.Number({ exclusiveMinimum: 0 }), 0), "must be above 0");
+  assert.equal(detail(Type.Array(Type.String(), { minItems: 1 }), []), "must have at least 1 item");
+  assert.equal(detail(Type.Object({}, { minProperties: 1 }), {}), "must have at least 1 field");
 });
 
 test("a description is found behind names that a pointer must escape", () => {

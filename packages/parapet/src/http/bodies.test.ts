@@ -35,6 +35,25 @@ const readsAll = route("POST", "/bytes", async (_ctx, request) => ({
   body: String((await request.readBody()).length),
 }));
 
+test("F1: a caller that leaves in the middle of its body has nothing run with it, and is no error of the server", async (t) => {
+  const { port, taken, lines, metric } = await serveNotes(t);
+  const head = "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+  const halves = ['Content-Length: 12\r\n\r\n{"text"', 'Transfer-Encoding: chunked\r\n\r\n7\r\n{"text"\r\n5\r\n:'];
+  for (const half of halves) {
+    for (const leave of ["reset", "close"] as const) {
+      const client = rawConnection(t, port);
+      client.send(head + half);
+      await eventually(async () => (await metric("http_requests_in_flight")) === 1);
+      client[leave]();
+      await eventually(async () => (await metric("http_requests_in_flight")) === 0, 1000);
+    }
+  }
+  assert.equal(await metric('http_requests_total{method="POST",endpoint="/notes",status="499"}'), 4);
+  const access = lines.filter(({ msg }) => msg === "request");
+  assert.ok(access.every(({ level, client_closed }) => level === "info" && client_closed === true));
+  assert.deepEqual([taken, lines.filter(({ level }) => level === "error")], [[], []]);
+});
+
 test("F6: a declared length over the limit gets 413 before the body is read, with no 100 Continue", async (t) => {
   const { server, port } = await serve(t, [readsAll], { maxBodyBytes: LIMIT });
   const seen: { bytesRead: number }[] = [];

@@ -79,17 +79,19 @@ export class Connection {
   /** Notes that the answer under way says that the connection closes. */
   closesAfterAnswer(): void {
     this.#isClosing = true;
-    // There may be no end to what a client sends that nobody will run; what sent only what was answered is listened to, for its FIN.
+    // What nobody will run may have no end, so it is not read; who sent nothing of the kind is heard, for its FIN.
     this.#isDeaf ||= this.hasWaiting;
     this.#waiting.length = 0;
   }
 
   /**
    * Notes that what arrives can't be understood or does not come in time. The request that it belongs to is refused; bytes
-   * that belong to none are answered by `refuse`, after the answers before them.
+   * that belong to none are answered by `refuse`, after the answers before them. Who sent nothing asked for nothing, and
+   * would take a refusal for the answer to a request that is on its way.
    */
   broke(refusal: Refusal, refuse: () => void): void {
     if (this.#isClosing) return;
+    if (this.socket.bytesRead === 0) return void this.closeGently();
     if (this.#waiting.at(-1)?.request.complete === false) this.#waiting.pop();
     this.#readOn();
     if (this.#current === undefined) refuse();

@@ -2,31 +2,17 @@ import { randomUUID } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { CancelableContext } from "../context/index.ts";
 import { AppError, toAppError } from "../errors/index.ts";
-import type { Access, AccessLog } from "./access-log.ts";
+import type { Access } from "./access-log.ts";
 import type { Connection } from "./connection.ts";
-import type { Cors } from "./cors.ts";
+import type { Door } from "./door.ts";
 import { assertHead } from "./head.ts";
-import { type HttpMetrics, OTHER } from "./http-metrics.ts";
+import { OTHER } from "./http-metrics.ts";
 import { CLIENT_CLOSED_REQUEST, toProblemReply } from "./problem.ts";
 import { Refusal } from "./refusal.ts";
 import { RequestBody } from "./request-body.ts";
 import type { HandledRoute, HttpReply, HttpRequest, RawRoute } from "./route.ts";
-import { type Router, routeOf } from "./router.ts";
+import { routeOf } from "./router.ts";
 import { toTarget } from "./target.ts";
-
-/** What all exchanges of a server share. */
-export interface Door {
-  readonly ctx: CancelableContext;
-  readonly router: Router;
-  readonly cors: Cors;
-  readonly metrics: HttpMetrics;
-  readonly accessLog: AccessLog;
-  /** How long a request may take unless its route says otherwise, in milliseconds. */
-  readonly budgetMs: number;
-  readonly maxBodyBytes: number;
-  /** Tells whether answers should ask the client to leave the connection. */
-  isDraining(): boolean;
-}
 
 /** What an exchange is made of. */
 export interface ExchangeParts {

@@ -1,4 +1,5 @@
 import { type ConfigOf, defineConfig, durationMs, integer, list, port } from "../config/index.ts";
+import { drainBudgetMs } from "../lifecycle/index.ts";
 
 /** The settings of a server, to be nested in a service's definition and spread into `createServer`. */
 export const httpConfig = defineConfig(
@@ -64,8 +65,8 @@ export const httpConfig = defineConfig(
 
 export type HttpConfig = ConfigOf<typeof httpConfig>;
 
-// What follows the drain: two seconds for aborting, two for the other components to stop.
-const AFTER_DRAIN_MS = 4000;
+// What the server keeps of its drain for aborting what is left.
+const ABORT_MS = 2000;
 
 /**
  * The rule between the drain and what the platform grants for the whole shutdown, for the check of a service's definition:
@@ -75,9 +76,9 @@ export function drainFits(
   { drainDelayMs, drainTimeoutMs }: Pick<HttpConfig, "drainDelayMs" | "drainTimeoutMs">,
   shutdownGraceMs: number,
 ): readonly string[] {
-  const neededMs = drainDelayMs + drainTimeoutMs + AFTER_DRAIN_MS;
-  if (neededMs <= shutdownGraceMs) return [];
-  return [`DRAIN_DELAY_MS, DRAIN_TIMEOUT_MS and ${AFTER_DRAIN_MS} ms must fit into SHUTDOWN_GRACE_MS`];
+  const mostMs = Math.floor(drainBudgetMs(shutdownGraceMs)) - ABORT_MS;
+  if (drainDelayMs + drainTimeoutMs <= mostMs) return [];
+  return [`DRAIN_DELAY_MS and DRAIN_TIMEOUT_MS may have ${mostMs} ms together, or SHUTDOWN_GRACE_MS must be longer`];
 }
 
 function portRules({ port, adminPort }: { port: number; adminPort: number | undefined }): string[] {

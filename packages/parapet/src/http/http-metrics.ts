@@ -13,6 +13,7 @@ export interface HttpMetrics {
   requestEnded(request: { method: string; endpoint: string; status: number; seconds: number }): void;
   /** A message that was no request: counted under `__other__`. */
   refusedByParser(status: number): void;
+  connectionRefused(): void;
 }
 
 /** Registers the server's metrics. `openConnections` is asked at each scrape. */
@@ -29,6 +30,10 @@ export function createHttpMetrics(registry: Registry, openConnections: () => num
   });
   const inFlight = registry.gauge({ name: "http_requests_in_flight", help: "Requests that are being answered now." });
   registry.gauge({ name: "http_connections", help: "Open connections.", read: openConnections });
+  const refused = registry.counter({
+    name: "http_connections_refused_total",
+    help: "Connections closed at once, since there were as many as there may be.",
+  });
   const count = (labels: { method: string; endpoint: string; status: string }): Counter => total.with(labels);
   const time = (labels: { method: string; endpoint: string }): Histogram => duration.with(labels);
   return {
@@ -41,6 +46,7 @@ export function createHttpMetrics(registry: Registry, openConnections: () => num
       count({ ...route, status: String(status) }).inc();
       time(route).observe(seconds);
     },
+    connectionRefused: () => refused.inc(),
     refusedByParser: (status) => count({ ...NO_ROUTE, status: String(status) }).inc(),
   };
 }

@@ -63,6 +63,7 @@ test("one connection too many is closed at once, and there is room again when an
   await eventually(async () => (await metric("http_connections")) === 2);
   const surplus = await rawRequest(port, get("/ping"));
   assert.deepEqual([surplus.responses.length, surplus.end === "open"], [0, false]);
+  assert.equal(await metric("http_connections_refused_total"), 1);
   held[0]?.close();
   await eventually(async () => (await metric("http_connections")) === 1);
   assert.equal((await rawRequest(port, get("/ping", "Connection: close"))).responses[0]?.status, 200);

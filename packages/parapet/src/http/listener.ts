@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { type Context, orDone } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
 import { Connections } from "./connections.ts";
-import type { Door } from "./exchange.ts";
+import type { Door } from "./door.ts";
 import { createNodeServer, type NodeServerOptions } from "./node-server.ts";
 
 /** Where to listen, and the setting that says so. */

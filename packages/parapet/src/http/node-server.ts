@@ -2,7 +2,8 @@ import { randomUUID } from "node:crypto";
 import http, { type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Connections } from "./connections.ts";
-import { type Door, Exchange, type ExchangeParts } from "./exchange.ts";
+import type { Door } from "./door.ts";
+import { Exchange, type ExchangeParts } from "./exchange.ts";
 import { MAX_HEADER_BYTES } from "./head.ts";
 import { type ParserError, toRawResponse, toRefusal } from "./parser-error.ts";
 import { Refusal } from "./refusal.ts";
@@ -36,6 +37,8 @@ export function createNodeServer(door: Door, connections: Connections, options: 
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections;
   server.on("connection", (socket) => connections.opened(socket));
+  server.on("drop", () => door.metrics.connectionRefused());
+  server.on("timeout", (socket) => connections.of(socket)?.closeGently());
   // Whether an expectation can be met is checked with the rest of the head, too.
   for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, arrive);
   server.on("connect", (_request, socket) => broke(socket, new Refusal(501, "tunnels are not offered")));

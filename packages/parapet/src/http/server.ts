@@ -6,7 +6,7 @@ import type { Logger } from "../log/index.ts";
 import { collectProcessMetrics, metrics as processMetrics, type Registry } from "../metrics/index.ts";
 import { createAccessLog } from "./access-log.ts";
 import { createCors } from "./cors.ts";
-import type { Door } from "./exchange.ts";
+import type { Door } from "./door.ts";
 import type { HttpConfig } from "./http-config.ts";
 import { createHttpMetrics } from "./http-metrics.ts";
 import { Listener } from "./listener.ts";
@@ -33,8 +33,9 @@ export interface HttpServer extends Component {
   readonly nodeServer: http.Server;
 }
 
-// For a process that is short of time to take in who is connected already; new clients who keep coming are not waited for.
-const ACCEPT_MS = 1000;
+// The part of the drain in which a process that is short of time takes in who is connected already. Not all of it: new
+// clients may keep coming.
+const ACCEPT_SHARE = 0.25;
 // What half-sent requests get to become whole after the lame duck, so that nobody holds up the exit by trickling.
 const ARRIVAL_MS = 1000;
 // Time kept back from the drain for aborting what is left: one second for rollbacks, one for answers on their way.
@@ -131,14 +132,18 @@ class NodeHttpServer implements HttpServer {
   async #drain(ctx: Context): Promise<Aborted | undefined> {
     const { connections } = this.#main;
     await this.#lameDuck(ctx);
-    await within(ctx, ACCEPT_MS, (ctx) => this.#main.acceptWaiting(ctx));
+    await within(ctx, ACCEPT_SHARE * this.#drainMs(ctx), (ctx) => this.#main.acceptWaiting(ctx));
     this.#main.close();
     connections.closeIdle();
-    const limitMs = Math.min(this.#options.drainTimeoutMs, ctx.remainingMs() - 2 * ABORT_MS);
-    if (await within(ctx, limitMs, (ctx) => this.#finish(ctx))) return undefined;
+    if (await within(ctx, this.#drainMs(ctx), (ctx) => this.#finish(ctx))) return undefined;
     const aborted = connections.abortAll((exchange) => exchange.abort(stopping()));
     await within(ctx, ABORT_MS, (ctx) => orDone(ctx, connections.whenQuiet()));
     return { http: aborted };
+  }
+
+  /** How long there is to wait for requests: as long as is set, or until the time to abort them. */
+  #drainMs(ctx: Context): number {
+    return Math.min(this.#options.drainTimeoutMs, ctx.remainingMs() - 2 * ABORT_MS);
   }
 
   async #lameDuck(ctx: Context): Promise<void> {

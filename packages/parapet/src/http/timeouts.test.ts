@@ -37,11 +37,11 @@ test("F3: a thousand clients that send their heads byte by byte get 408 and are 
   assert.equal((await request({ path: "/ping" })).status, 200);
 });
 
-test("F3: a connection on which nothing is sent is closed as well", async (t) => {
+test("F3: a connection on which nothing is sent is closed without a word, since nothing was asked", async (t) => {
   const { port } = await serve(t, [ping()], { readTimeoutMs: 100 });
   const connection = rawConnection(t, port);
   assert.equal(await connection.ended(100 + 2 * SWEEP_MS + 2000), "closed");
-  assert.deepEqual(statusesOf(connection.received), [408]);
+  assert.equal(connection.received.length, 0);
 });
 
 test("F4: a body that does not arrive in time is answered 408, which is nobody's error", async (t) => {

@@ -1,3 +1,4 @@
 export type { Aborted, Component, Readiness } from "./component.ts";
 export { lifecycleConfig } from "./lifecycle-config.ts";
 export { type RunOptions, run } from "./run.ts";
+export { drainBudgetMs } from "./shutdown-limits.ts";

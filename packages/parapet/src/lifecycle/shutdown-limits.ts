@@ -23,6 +23,11 @@ export function gracefulLimits(graceMs: number): ShutdownLimits {
   return { drainMs, abandonMs: drainMs + stopsMs / 20, totalMs };
 }
 
+/** How long components have for their drains, in milliseconds, of what the platform waits between signal and kill. */
+export function drainBudgetMs(graceMs: number): number {
+  return gracefulLimits(graceMs).drainMs;
+}
+
 /** For a process in an unknown state: work in flight gets 2 s, and components 2 s more to abort what is left of it. */
 export const FATAL_LIMITS: ShutdownLimits = { drainMs: 4000, abandonMs: 4250, totalMs: 6000 };
 

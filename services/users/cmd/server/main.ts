@@ -1,5 +1,6 @@
 import { loadConfig } from "parapet/config";
-import { createServer } from "parapet/http";
+import { toOpenApi } from "parapet/contract";
+import { createServer, openApiRoute } from "parapet/http";
 import { run } from "parapet/lifecycle";
 import { createLogger } from "parapet/log";
 import { createDatabase } from "parapet/postgres";
@@ -8,6 +9,7 @@ import { userRoutes } from "../../internal/handler/user-routes.ts";
 import { PostgresUserRepository } from "../../internal/repository/postgres/postgres-user-repository.ts";
 import { UserService } from "../../internal/service/user-service.ts";
 import { migrations } from "../../migrations/index.ts";
+import { usersApi } from "../../pkg/client/index.ts";
 import { usersConfig } from "./config.ts";
 
 const config = loadConfig(usersConfig, process.env);
@@ -24,7 +26,9 @@ const users = new UserService({
 });
 
 // How the world reaches us.
-const server = createServer({ ...config.http, log, routes: userRoutes(users), ready: [database] });
+const description = toOpenApi([usersApi], { title: "users", version: config.version });
+const routes = [...userRoutes(users), ...openApiRoute(description)];
+const server = createServer({ ...config.http, log, routes, ready: [database] });
 
 // Started left to right, stopped right to left: the door closes first, the database last.
 await run([database, server], { log, config, ...config.lifecycle });
