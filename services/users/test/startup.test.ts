@@ -71,17 +71,23 @@ test("A7: SIGTERM ends a service that still waits for its database", async (t) =
   await exits(t, service, { code: 0, withinMs: 2000 });
 });
 
-test("A13: a setting that is wrong is named before anything starts", async (t) => {
+test("A13: a setting that is wrong is named within 2 s, before anything starts", async (t) => {
   assert.deepEqual(Object.keys(WRONG).sort(), (await settings(t)).sort());
   const tries = Object.entries(WRONG).map(([name, value]) => async () => {
-    assert.match(await refusal(t, { [name]: value }), new RegExp(`^the configuration has a problem\n\n${name} is `));
+    const { message, ms } = await refusal(t, { [name]: value });
+    assert.match(message, new RegExp(`^the configuration has a problem\n\n${name} is `));
+    return ms;
   });
-  await group(testContext(), { limit: 2 }, tries);
+  const times = (await group(testContext(), { limit: 2 }, tries)).sort((a, b) => a - b);
+  // A busy machine may keep some of so many waiting.
+  const median = times[Math.floor(times.length / 2)] ?? 0;
+  assert.ok(median < 2000, `gone after ${median} ms`);
+  t.diagnostic(`gone after ${Math.round(median)} ms`);
 });
 
 test("A13: settings that don't go together are named, all of them", async (t) => {
   const tries = CLASHES.map((clash) => async () => {
-    const message = await refusal(t, clash);
+    const { message } = await refusal(t, clash);
     assert.match(message, /^the configuration has a problem\n/);
     for (const name of Object.keys(clash)) assert.ok(message.includes(name), message);
   });
@@ -89,20 +95,21 @@ test("A13: settings that don't go together are named, all of them", async (t) =>
 });
 
 test("A13: all settings that are wrong are named in one message", async (t) => {
-  const message = await refusal(t, WRONG);
+  const { message } = await refusal(t, WRONG);
   assert.ok(message.startsWith(`the configuration has ${Object.keys(WRONG).length} problems\n`), message);
   for (const name of Object.keys(WRONG)) assert.match(message, new RegExp(`^${name} is `, "m"));
 });
 
 test("A13: a setting that is missing is named, with an example", async (t) => {
-  const message = await refusal(t, { DATABASE_URL: "" });
+  const { message } = await refusal(t, { DATABASE_URL: "" });
   assert.match(message, /^DATABASE_URL is not set$/m);
   assert.match(message, /DATABASE_URL=postgres:\/\/users:password@localhost:5432\/users$/m);
 });
 
 test("A13: a secret in the place of another setting is not shown", async (t) => {
   for (const secret of [VALID.DATABASE_URL, CANARY]) {
-    assert.match(await refusal(t, { LOG_LEVEL: secret }), /^LOG_LEVEL is a (URL|text)/m);
+    const { message } = await refusal(t, { LOG_LEVEL: secret });
+    assert.match(message, /^LOG_LEVEL is a (URL|text)/m);
   }
 });
 
@@ -133,13 +140,14 @@ async function settings(t: TestContext): Promise<string[]> {
   return Array.from(shown.stdout.matchAll(/^ *([A-Z_]+)=/gm), ([, name = ""]) => name);
 }
 
-/** What the service says on stderr before it ends, by `EX_CONFIG` and with nothing started, for this environment. */
-async function refusal(t: TestContext, env: Readonly<Record<string, string>>): Promise<string> {
+/** What the service says on stderr before it ends, by `EX_CONFIG` and with nothing started, and how soon it does. */
+async function refusal(t: TestContext, env: Readonly<Record<string, string>>) {
   const started = startProcess(t, SERVER, { env: { ...VALID, ...env } });
-  const timer = setTimeout(() => started.kill("SIGKILL"), 2000);
-  const { code } = await started.exited;
+  // One that starts does not end by itself.
+  const timer = setTimeout(() => started.kill("SIGKILL"), 10_000);
+  const { code, ms } = await started.exited;
   clearTimeout(timer);
   assert.deepEqual([code, started.stdout], [78, ""], started.stderr);
   assert.ok(!started.stderr.includes(CANARY), started.stderr);
-  return started.stderr;
+  return { message: started.stderr, ms };
 }

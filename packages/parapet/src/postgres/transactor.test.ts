@@ -78,7 +78,7 @@ test("work that throws is rolled back, and what it threw comes out as it is", as
   });
   await assert.rejects(transaction, (error) => error === thrown);
   assert.equal(await balanceOf(ctx, database, 1), 100);
-  assert.equal(await openTransactions(ctx, database), 0);
+  await eventually(async () => (await openTransactions(ctx, database)) === 0, 1000);
 });
 
 test("after a failed statement all others fail the same way, and the transaction too when its work hides it", async (t) => {
@@ -251,7 +251,7 @@ test("a caller that leaves hears so at once; its transaction is rolled back and 
     await assert.rejects(transaction, (error) => error === gone);
   });
   assert.equal(await balanceOf(ctx, database, 1), 100);
-  assert.equal(await openTransactions(ctx, database), 0);
+  await eventually(async () => (await openTransactions(ctx, database)) === 0, 1000);
   assert.equal(await pid(), before);
 });
 
