@@ -15,6 +15,8 @@ const WRONG: Readonly<Record<string, string>> = {
   SERVICE_VERSION: " 1.2.3",
   LOG_LEVEL: "loud",
   DATABASE_URL: `mysql://users:${CANARY}@127.0.0.1:1/users`,
+  REDIS_URL: `http://:${CANARY}@127.0.0.1:1`,
+  AMQP_URL: CANARY,
   DATABASE_POOL_MAX: "0",
   DATABASE_STATEMENT_TIMEOUT_MS: "5s",
   PORT: "65536",
