@@ -34,7 +34,8 @@ export function faultLedger(results: readonly TestResult[]): string {
     "# Faults",
     "",
     "What must hold when things break, and whether a test proves it. `npm test` writes this page; each row's tests carry",
-    "its id at the start of their titles.",
+    "its id at the start of their titles. A row is passed when they all are; of some rows they show one room's part alone, and",
+    "the whole service's is still to be shown.",
     "",
     `${all.length} faults: ${counts.join(", ")}.`,
     ...groups.flatMap(({ title, rows }) => [
