@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { sleep } from "../context/index.ts";
 import { eventually, rawConnection, rawRequest } from "../testing/index.ts";
+import { rawRoute } from "./route.ts";
 import { gate, get, ping, post, route, serve } from "./server.suite.ts";
 
 const LAST = "Connection: close";
@@ -144,6 +146,29 @@ test("a tunnel that was asked for behind other requests is refused after their a
   ]);
   const { responses, end } = await rawRequest(port, `${get("/slow")}CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\nbytes`);
   assert.deepEqual([responses.map(({ status }) => status), end], [[200, 501], "closed"]);
+});
+
+test("answers that are streamed before a tunnel's refusal come whole, and end with their peer", async (t) => {
+  const { port, metric } = await serve(t, [
+    // More than the kernel takes at once, so that most of it waits for the client.
+    ...rawRoute(
+      "/large",
+      (_request, response) => void Readable.from(Array(100).fill("x".repeat(64_000))).pipe(response),
+    ),
+    ...rawRoute("/endless", (_request, response) => void response.write("x")),
+  ]);
+  const tunnel = "CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n";
+  const { responses } = await rawRequest(port, get("/large") + tunnel);
+  assert.deepEqual(
+    responses.map(({ status, body }) => (status === 200 ? body.length : status)),
+    [6_400_000, 501],
+  );
+
+  const client = rawConnection(t, port);
+  client.send(get("/endless") + tunnel);
+  await eventually(() => client.received.length > 0);
+  client.close();
+  await eventually(async () => (await metric("http_connections")) === 0);
 });
 
 test("a peer that resets a tunnel it was refused, or anything else, leaves the server standing", async (t) => {

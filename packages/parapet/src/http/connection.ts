@@ -76,6 +76,11 @@ export class Connection {
     }
   }
 
+  /** Notes that the peer took what was sent, so that an answer that waits for it goes on. */
+  drained(): void {
+    this.#current?.drained();
+  }
+
   /** Notes that the answer under way says that the connection closes. */
   closesAfterAnswer(): void {
     this.#isClosing = true;

@@ -98,6 +98,11 @@ export class Exchange implements HttpRequest {
     }
   }
 
+  /** Tells a raw listener that it may write on. */
+  drained(): void {
+    this.#response.emit("drain");
+  }
+
   /** Answers with the reason, cuts an answer that is half out, and tells the handler to stop. */
   abort(reason: AppError): void {
     this.#isAborted = true;

@@ -41,7 +41,12 @@ export function createNodeServer(door: Door, connections: Connections, options: 
   server.on("timeout", (socket) => connections.of(socket)?.closeGently());
   // Whether an expectation can be met is checked with the rest of the head, too.
   for (const event of ["request", "checkContinue", "checkExpectation"]) server.on(event, arrive);
-  server.on("connect", (_request, socket) => broke(socket, new Refusal(501, "tunnels are not offered")));
+  server.on("connect", (_request, socket) => {
+    // Node lets go of the socket here, and the answers before the tunnel's still have to hear of these.
+    socket.on("drain", () => connections.of(socket)?.drained());
+    socket.on("end", () => socket.end());
+    broke(socket, new Refusal(501, "tunnels are not offered"));
+  });
   server.on("clientError", (error: ParserError, socket) => {
     // Half a request and then a FIN: nobody is there for the answer, nor for one under way.
     if (error.code === "HPE_INVALID_EOF_STATE" && connections.of(socket)?.isBusy === true) socket.destroy();

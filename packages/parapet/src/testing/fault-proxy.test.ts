@@ -200,6 +200,14 @@ test("a fault applies to what the one before it held back", async (t) => {
   await client.receives("soon");
 });
 
+test("a port that is refused stays the proxy's own: it is none of those that systems hand out", async (t) => {
+  const { url } = await echo(t);
+  for (let n = 0; n < 20; n++) {
+    const port = Number(new URL((await faultProxy(t, url)).url).port);
+    assert.ok(port >= 16_384 && port < 32_768, String(port));
+  }
+});
+
 test("a client of a target that is away is reset", async (t) => {
   const server = createServer();
   const port = await listenOnLoopback(server);

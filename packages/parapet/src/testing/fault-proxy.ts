@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { AppError } from "../errors/index.ts";
 import { FaultLink, type LinkFault } from "./fault-link.ts";
-import { LOOPBACK, listenOnLoopback } from "./loopback.ts";
+import { LOOPBACK, listenOnLoopback, listenOnSparePort } from "./loopback.ts";
 import { resetSocket } from "./reset-socket.ts";
 import type { TestScope } from "./test-scope.ts";
 
@@ -107,7 +107,10 @@ class TcpFaultProxy implements FaultProxy {
     for (const connection of this.#connections) connection.setFault(fault);
     if (this.#server !== undefined) return;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.#accept(client));
-    this.#port = await listenOnLoopback(this.#server, this.#port);
+    // The same port after a refusal, during which nobody may take it.
+    this.#port = await (this.#port === 0
+      ? listenOnSparePort(this.#server)
+      : listenOnLoopback(this.#server, this.#port));
     this.#url.hostname = LOOPBACK;
     this.#url.port = String(this.#port);
   }

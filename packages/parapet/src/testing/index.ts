@@ -15,6 +15,7 @@ export {
 } from "./postgres-sandbox.ts";
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
 export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";
+export { type SeededRandom, seededRandom } from "./seeded-random.ts";
 export {
   type ProcessExit,
   type ProcessOptions,

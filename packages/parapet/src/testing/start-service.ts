@@ -1,7 +1,7 @@
 import { connect, createServer } from "node:net";
 import { AppError } from "../errors/index.ts";
 import { eventually } from "./eventually.ts";
-import { LOOPBACK, listenOnLoopback } from "./loopback.ts";
+import { LOOPBACK, listenOnSparePort } from "./loopback.ts";
 import { type ProcessOptions, type ServiceMain, type ServiceProcess, startProcess } from "./service-process.ts";
 import type { TestScope } from "./test-scope.ts";
 
@@ -37,7 +37,7 @@ function listeningOn(port: number, started: ServiceProcess): Service {
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  const port = await listenOnLoopback(server);
+  const port = await listenOnSparePort(server);
   server.close();
   return port;
 }
