@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { FROM_SOURCE } from "./run-node.ts";
-import { ROOT, testFiles } from "./test-files.ts";
+import { ROOT, TEST_CONCURRENCY, testFiles } from "./test-files.ts";
 
 interface Check {
   readonly name: string;
@@ -46,7 +46,12 @@ function isUnit(file: string): boolean {
 }
 
 function testArgs(files: readonly string[]): string[] {
-  return [...FROM_SOURCE, "--test", `--test-timeout=${FILE_TIMEOUT_MS}`, "--test-reporter=spec", ...files];
+  const options = [
+    `--test-concurrency=${TEST_CONCURRENCY}`,
+    `--test-timeout=${FILE_TIMEOUT_MS}`,
+    "--test-reporter=spec",
+  ];
+  return [...FROM_SOURCE, "--test", ...options, ...files];
 }
 
 async function run(check: Check): Promise<Outcome> {

@@ -1,9 +1,13 @@
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The repository's folder. */
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** How many test files run at once: they wait more than they work. */
+export const TEST_CONCURRENCY = availableParallelism() + 1;
 
 /** All test files below the root, by path relative to it, in order; with filters, those whose path holds one of them. */
 export function testFiles(filters: readonly string[] = []): string[] {

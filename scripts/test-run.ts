@@ -1,9 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join, relative, resolve } from "node:path";
 import type { TestResult } from "./fault-ledger.ts";
 import { FROM_SOURCE, runNode } from "./run-node.ts";
-import { ROOT } from "./test-files.ts";
+import { ROOT, TEST_CONCURRENCY } from "./test-files.ts";
 
 /** What a run came to. */
 export interface TestRun {
@@ -51,7 +51,7 @@ export function totals(results: readonly TestResult[]): { passed: number; failed
 function runnerArgs(resultFile: string, patterns: readonly string[]): string[] {
   return [
     "--test",
-    `--test-concurrency=${Math.max(2, availableParallelism() - 1)}`,
+    `--test-concurrency=${TEST_CONCURRENCY}`,
     `--test-timeout=${FILE_TIMEOUT_MS}`,
     ...patterns.map((pattern) => `--test-name-pattern=${pattern}`),
     "--test-reporter=spec",
