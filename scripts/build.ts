@@ -16,7 +16,7 @@ const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/pack
 const TSC_TIMEOUT_MS = 120_000;
 
 // In the order of their dependencies: each takes its types from the `dist` of the ones before.
-const PACKAGES = ["parapet", "dev", "cli"];
+const PACKAGES = ["parapet", "wire", "dev", "cli"];
 
 const startedAt = performance.now();
 const built: Bundle[] = [];

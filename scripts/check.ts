@@ -22,7 +22,7 @@ const FILE_TIMEOUT_MS = 45_000;
 const PLACES_WITH_MORE = /^services\/[^/]+\/test\/|^packages\/(dev|cli)\//;
 /** What a test elsewhere says when it does. */
 const WORDS_FOR_MORE =
-  /node:child_process|\.(fixture|harness)\.ts"|process\.env|\b(postgresSandbox|startService|startEmbeddedPostgres)\b/;
+  /node:child_process|\.(fixture|harness)\.ts"|process\.env|\b(postgresSandbox|redisSandbox|ownRedis|startService|startEmbeddedPostgres|createPostgresProxy|createRedisProxy)\b/;
 const LAW = /law\.test\.ts$|lockfile\.test\.ts$/;
 const EXPORTS = "scripts/exports.test.ts";
 

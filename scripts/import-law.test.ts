@@ -10,8 +10,9 @@ import { type ImportLaw, importBreaches, type RoomLaw } from "parapet/testing";
 const FLOORS = [
   ["errors", "log"],
   ["context", "config"],
-  ["metrics", "lifecycle", "contract"],
-  ["http", "postgres"],
+  ["metrics", "lifecycle", "contract", "resilience"],
+  ["http", "postgres", "cache"],
+  ["outbox", "idempotency"],
   ["testing"],
 ] as const;
 
@@ -22,7 +23,9 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   contract: ["typebox", "typebox/*"],
   http: ["find-my-way", "typebox", "typebox/*"],
   postgres: ["pg", "pg/*"],
-  testing: ["pg"],
+  cache: ["@redis/client", "lru-cache"],
+  outbox: ["uuid"],
+  testing: ["pg", "@redis/client"],
 };
 
 const chassisLaw: ImportLaw = { rooms: Object.fromEntries(FLOORS.flatMap(floorLaws)), door: "index.ts" };

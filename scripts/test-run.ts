@@ -18,24 +18,36 @@ export interface TestRunOptions {
   /** Titles to run, as regular expressions; all when empty. */
   readonly patterns?: readonly string[];
   readonly databaseUrl?: string;
+  /** Empty when there is none. */
+  readonly redisUrl?: string;
+  /** How many seeds the tests that draw from one take, instead of the few of a usual run; each has the time of one. */
+  readonly seeds?: number;
   readonly signal: AbortSignal;
 }
 
 // Node applies its test timeout to a whole file; the longest walk through shutdowns at their defaults of several seconds.
 const FILE_TIMEOUT_MS = 300_000;
 const RUN_TIMEOUT_MS = 900_000;
+const SEED_TIMEOUT_MS = 60_000;
 
 /** Runs test files, each in a process of its own, and prints what happens as it happens. */
 export async function runTests(files: readonly string[], options: TestRunOptions): Promise<TestRun> {
   const folder = mkdtempSync(join(tmpdir(), "parapet-test-"));
   const resultFile = join(folder, "results.jsonl");
   try {
-    const code = await runNode([...FROM_SOURCE, ...runnerArgs(resultFile, options.patterns ?? []), ...files], {
-      env: options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl },
-      signal: options.signal,
-      timeoutMs: RUN_TIMEOUT_MS,
+    const { patterns = [], databaseUrl, redisUrl, seeds, signal } = options;
+    const soakMs = (seeds ?? 0) * SEED_TIMEOUT_MS;
+    const args = [...runnerArgs(resultFile, patterns, FILE_TIMEOUT_MS + soakMs), ...files];
+    const code = await runNode([...FROM_SOURCE, ...args], {
+      env: {
+        ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
+        ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
+        ...(seeds !== undefined && { SEEDS: String(seeds) }),
+      },
+      signal,
+      timeoutMs: RUN_TIMEOUT_MS + soakMs,
     });
-    return { code, ...sorted(readResults(resultFile), files, options.patterns ?? []) };
+    return { code, ...sorted(readResults(resultFile), files, patterns) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -48,11 +60,11 @@ export function totals(results: readonly TestResult[]): { passed: number; failed
   return { passed: results.length - failed - skipped, failed, skipped };
 }
 
-function runnerArgs(resultFile: string, patterns: readonly string[]): string[] {
+function runnerArgs(resultFile: string, patterns: readonly string[], fileTimeoutMs: number): string[] {
   return [
     "--test",
     `--test-concurrency=${TEST_CONCURRENCY}`,
-    `--test-timeout=${FILE_TIMEOUT_MS}`,
+    `--test-timeout=${fileTimeoutMs}`,
     ...patterns.map((pattern) => `--test-name-pattern=${pattern}`),
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",

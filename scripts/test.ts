@@ -6,7 +6,9 @@ import { AppError } from "parapet/errors";
 import { faultLedger, type TestResult, unknownFaults } from "./fault-ledger.ts";
 import { openTestDatabase } from "./test-database.ts";
 import { ROOT, testFiles } from "./test-files.ts";
+import { findTestRedis } from "./test-redis.ts";
 import { runTests, type TestRun, totals } from "./test-run.ts";
+import { untilInterrupted } from "./until-interrupted.ts";
 
 const USAGE = "usage: npm test -- [part of a path …] [--test-name-pattern <regular expression>]";
 const LEDGER = join(ROOT, "docs/faults.md");
@@ -20,8 +22,11 @@ async function main(): Promise<number> {
   const signal = untilInterrupted();
   // The process tests run the bundles.
   await buildServices(ROOT);
+  const redisUrl = await findTestRedis(process.env);
   const database = await openTestDatabase(process.env, signal);
-  const run = await runTests(files, { patterns, databaseUrl: database.url, signal }).finally(() => database.stop());
+  const run = await runTests(files, { patterns, databaseUrl: database.url, redisUrl, signal }).finally(() =>
+    database.stop(),
+  );
   if (signal.aborted) throw new AppError("canceled", "interrupted");
   if (filters.length === 0 && patterns.length === 0) writeLedger(run.results);
   return report(run);
@@ -37,13 +42,6 @@ function parseArguments(): { filters: readonly string[]; patterns: readonly stri
   } catch (cause) {
     throw new AppError("invalid", USAGE, { cause });
   }
-}
-
-/** Aborts on the first signal, so that all that was started is stopped; a second one ends this process at once. */
-function untilInterrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => controller.abort());
-  return controller.signal;
 }
 
 function report({ code, results, emptyFiles }: TestRun): number {

@@ -20,7 +20,6 @@ export function bundleOptions(service: Service, outfile: string) {
     define: { "process.env.NODE_ENV": '"production"' },
     banner: { js: `${requireForEsm}${versionDefault(versionOf(service))}` },
     sourcemap: "linked",
-    keepNames: true,
     metafile: true,
     logLevel: "silent",
   } as const satisfies BuildOptions;

@@ -55,7 +55,7 @@ test("F29: a secret that a request brings comes out nowhere, whatever becomes of
   await whileHeld(
     database,
     sql`lock table users in access exclusive mode`,
-    async () => void (await send(rawJson("GET", user))),
+    async () => void (await send(rawJson("GET", USERS).replace("\r\n\r\n", "\r\ngrpc-timeout: 100m\r\n\r\n"))),
   );
   await database.execute(testContext(), sql`alter table users rename to elsewhere`);
   await send(rawJson("GET", user));

@@ -17,6 +17,8 @@ const WRONG: Readonly<Record<string, string>> = {
   DATABASE_URL: `mysql://users:${CANARY}@127.0.0.1:1/users`,
   REDIS_URL: `http://:${CANARY}@127.0.0.1:1`,
   AMQP_URL: CANARY,
+  CACHE_TTL_MS: "-1",
+  CACHE_NEAR_ENTRIES: "many",
   DATABASE_POOL_MAX: "0",
   DATABASE_STATEMENT_TIMEOUT_MS: "5s",
   PORT: "65536",

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { postgresSandbox, testContext } from "parapet/testing";
 import { Value } from "typebox/value";
-import { PostgresUserRepository } from "../internal/repository/postgres/postgres-user-repository.ts";
+import { PostgresUserStore } from "../internal/repository/postgres/postgres-user-store.ts";
 import { migrations } from "../migrations/index.ts";
 import { User } from "../pkg/client/index.ts";
 import { usersServer } from "./users-server.ts";
@@ -48,7 +48,7 @@ test("F27: changes that expect no version follow one another", async (t) => {
 /** The address of the users collection of a service of the test's own. */
 async function serve(t: TestContext): Promise<string> {
   const { database } = await postgresSandbox(t, { migrations });
-  const server = usersServer(new PostgresUserRepository(database));
+  const server = usersServer(new PostgresUserStore(database));
   const ctx = testContext();
   await server.start(ctx);
   t.after(() => server.stop(ctx));

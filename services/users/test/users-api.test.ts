@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { Problem } from "parapet/contract";
 import { inMemory } from "parapet/testing";
 import { Value } from "typebox/value";
-import { MemoryUserRepository } from "../internal/repository/memory/memory-user-repository.ts";
+import { MemoryUserStore } from "../internal/repository/memory/memory-user-store.ts";
 import { User, UserPage } from "../pkg/client/index.ts";
 import { usersServer } from "./users-server.ts";
 
@@ -199,7 +199,7 @@ describe("GET /api/v1/users", () => {
 });
 
 function api() {
-  const client = inMemory(usersServer(new MemoryUserRepository()).nodeServer);
+  const client = inMemory(usersServer(new MemoryUserStore()).nodeServer);
   const send = (method: string, path = "", options: { json?: unknown; headers?: Record<string, string> } = {}) =>
     client.request({ method, path, ...options });
   const create = async (json = john): Promise<User> => userOf((await send("POST", "/api/v1/users", { json })).json());

@@ -4,8 +4,14 @@ import { Value } from "typebox/value";
 import { User } from "../pkg/client/index.ts";
 
 /** Sends JSON. */
-export function sendJson(method: string, url: string, json: object): Promise<Response> {
-  return fetch(url, { method, headers: { "content-type": "application/json" }, body: JSON.stringify(json) });
+export function sendJson(
+  method: string,
+  url: string,
+  json: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
+  const body = JSON.stringify(json);
+  return fetch(url, { method, headers: { "content-type": "application/json", ...headers }, body });
 }
 
 /**

@@ -1,5 +1,6 @@
 import { AppError } from "../errors/index.ts";
 import type { LogFields, Logger } from "../log/index.ts";
+import { COARSE_FROM_MS, callAtOrSoonAfter } from "./coarse-timer.ts";
 
 /** Takes a listener off again. */
 export type Unsubscribe = () => void;
@@ -47,7 +48,7 @@ export class CancelableContext implements Context {
   #log: Logger | undefined;
   #done: AppError | undefined;
   #listeners: Set<(reason: AppError) => void> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #disarm: Unsubscribe | undefined;
   #offParent: Unsubscribe | undefined;
   #controller: AbortController | undefined;
 
@@ -133,16 +134,22 @@ export class CancelableContext implements Context {
 
   #armTimer(): void {
     const waitMs = Math.min(Math.ceil(this.remainingMs()), MAX_TIMER_MS);
-    this.#timer = setTimeout(() => {
+    const check = (): void => {
       // Timers may be early, and longer than they can be is possible too.
       if (this.done === undefined && this.#listeners !== undefined) this.#armTimer();
-    }, waitMs);
+    };
+    if (waitMs >= COARSE_FROM_MS && waitMs < MAX_TIMER_MS) {
+      this.#disarm = callAtOrSoonAfter(this.deadline, check);
+      return;
+    }
+    const timer = setTimeout(check, waitMs);
+    this.#disarm = () => clearTimeout(timer);
   }
 
   #unwatch(): void {
-    clearTimeout(this.#timer);
+    this.#disarm?.();
     this.#offParent?.();
-    this.#timer = undefined;
+    this.#disarm = undefined;
     this.#offParent = undefined;
     this.#listeners = undefined;
   }

@@ -31,6 +31,9 @@ export interface OpenApiOperation {
 const SUCCESS = { 200: "OK", 201: "Created", 202: "Accepted", 204: "No Content" } as const;
 const NOT_MODIFIED = 304;
 const TEXT = { type: "string" };
+const ONCE =
+  "A key of the caller's choice, up to 255 characters: the same key within a day is the same effect and reply.";
+const UNPROCESSABLE = 422;
 
 /** The OpenAPI 3.1 document of contracts; the same contracts give the same document. Throws `internal` when two operations share a name. */
 export function toOpenApi(apis: readonly Api[], { title, version }: OpenApiInfo): OpenApiDocument {
@@ -87,9 +90,10 @@ function toParameters(where: "path" | "query", schema: TObject | undefined, comp
   });
 }
 
-function toHeaderParameters(method: string, { ifMatch, version }: OperationOptions): object[] {
+function toHeaderParameters(method: string, { ifMatch, version, idempotent }: OperationOptions): object[] {
   const header = (name: string, description: string): object => ({ name, in: "header", description, schema: TEXT });
   return [
+    ...(idempotent ? [header("Idempotency-Key", ONCE)] : []),
     ...(ifMatch ? [header("If-Match", "The ETag of the version to act on; another one is answered 412.")] : []),
     ...(version !== undefined && method === "GET"
       ? [header("If-None-Match", "The ETag of a version that is known.")]
@@ -119,11 +123,13 @@ function toSuccess(method: string, options: OperationOptions, components: Schema
 }
 
 /** One response a status; what any operation may answer beside the declared codes is the default. */
-function toFailures({ errors = [] }: OperationOptions, components: SchemaComponents): Record<string, object> {
+function toFailures(
+  { errors = [], idempotent }: OperationOptions,
+  components: SchemaComponents,
+): Record<string, object> {
   const content = { "application/problem+json": { schema: components.refer(Problem) } };
-  const declared = [...new Set<ErrorCode>(["invalid", ...errors])].map((code) => [
-    STATUS_OF[code],
-    { description: code, content },
-  ]);
-  return { ...Object.fromEntries(declared), default: { description: "any other failure", content } };
+  const codes = new Set<ErrorCode>(["invalid", ...errors, ...(idempotent ? (["conflict"] as const) : [])]);
+  const declared = [...codes].map((code) => [STATUS_OF[code], { description: code, content }]);
+  const mismatch = idempotent && { [UNPROCESSABLE]: { description: "the key was used for another request", content } };
+  return { ...Object.fromEntries(declared), ...mismatch, default: { description: "any other failure", content } };
 }

@@ -23,8 +23,10 @@ function schemaProblem({ params, query, body, reply }: OperationOptions): string
   return [params, query, body, reply].some(hasHiddenRule) ? "has a rule that JSON Schema can't show" : undefined;
 }
 
-function bodyProblem(method: string, { body }: OperationOptions): string | undefined {
-  return method === "GET" && body !== undefined ? "is a GET and has a body" : undefined;
+function bodyProblem(method: string, { body, idempotent }: OperationOptions): string | undefined {
+  if (method === "GET" && body !== undefined) return "is a GET and has a body";
+  if (method === "GET" && idempotent === true) return "is a GET, which has no effect to happen once";
+  return undefined;
 }
 
 function replyProblem({ reply, status, version, location = "" }: OperationOptions): string | undefined {

@@ -1,5 +1,6 @@
 import type { Static, TObject, TSchema } from "typebox";
 import type { ErrorCode } from "../errors/index.ts";
+import type { OnceDoor } from "./once.ts";
 import { assertOperation } from "./operation-rules.ts";
 
 /** The methods that operations have; HEAD and OPTIONS come by themselves. */
@@ -23,6 +24,8 @@ export interface OperationOptions {
   readonly version?: string;
   /** Honours `If-Match`: the handler gets `expected`, the versions the caller would accept. */
   readonly ifMatch?: true;
+  /** Honours `Idempotency-Key`: the handler gets `once`, to be handed to the transaction of the effect. */
+  readonly idempotent?: true;
   /** The `Location` of what was created, a path template filled from the reply: `/api/v1/users/{id}`. */
   readonly location?: string;
   /** The most a body may have, in bytes; the server's limit unless said. */
@@ -46,7 +49,8 @@ type Part<K extends string, S> = S extends TSchema ? { readonly [P in K]: Static
 export type InputOf<O extends OperationOptions> = Part<"params", O["params"]> &
   Part<"query", O["query"]> &
   Part<"body", O["body"]> &
-  (O["ifMatch"] extends true ? { readonly expected: readonly number[] | undefined } : unknown);
+  (O["ifMatch"] extends true ? { readonly expected: readonly number[] | undefined } : unknown) &
+  (O["idempotent"] extends true ? { readonly once: OnceDoor<ReplyOf<O>> } : unknown);
 
 /** What a handler of the operation returns. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler without a reply returns nothing

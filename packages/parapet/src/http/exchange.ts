@@ -4,6 +4,7 @@ import { CancelableContext } from "../context/index.ts";
 import { AppError, toAppError } from "../errors/index.ts";
 import type { Access } from "./access-log.ts";
 import type { Connection } from "./connection.ts";
+import { callerBudgetMs, LEAST_BUDGET_MS } from "./deadline-headers.ts";
 import type { Door } from "./door.ts";
 import { assertHead } from "./head.ts";
 import { OTHER } from "./http-metrics.ts";
@@ -38,6 +39,7 @@ export class Exchange implements HttpRequest {
   path = "";
   query = "";
   params: Readonly<Record<string, string | undefined>> = {};
+  principal: string | undefined;
 
   readonly #door: Door;
   readonly #connection: Connection;
@@ -136,9 +138,18 @@ export class Exchange implements HttpRequest {
     return this.#runHandler(routeOf(endpoint, this.method));
   }
 
-  #runHandler({ handler, timeoutMs, quiet }: HandledRoute): Promise<HttpReply> {
+  #runHandler({ handler, timeoutMs = this.#door.budgetMs, quiet }: HandledRoute): Promise<HttpReply> {
     this.#isQuiet = quiet === true;
-    return handler(this.#begin(timeoutMs ?? this.#door.budgetMs), this);
+    return handler(this.#begin(this.#withinCallerBudget(timeoutMs)), this);
+  }
+
+  /** Throws `timeout` when the caller will have given up before an answer can be there. */
+  #withinCallerBudget(budgetMs: number): number {
+    const callerMs = callerBudgetMs(this.headers, this.#door.metrics.deadlineHeaderInvalid);
+    if (callerMs < LEAST_BUDGET_MS) {
+      throw new Refusal(504, "the deadline that the request came with leaves no time", { code: "timeout" });
+    }
+    return Math.min(budgetMs, callerMs);
   }
 
   async #runRaw({ listener }: RawRoute): Promise<undefined> {

@@ -49,13 +49,18 @@ function countFields(rawHeaders: readonly string[]): number {
   return hosts;
 }
 
+/** The last one that was valid: nearly all requests have the same. */
+let lastHost: string | undefined;
+
 /** RFC 9112, 3.2: one Host and a valid one; 1.0 may do without. */
 function assertHost(hosts: number, httpVersion: string, host = ""): void {
   if (hosts === 0 && httpVersion === "1.0") return;
   if (hosts !== 1) throw brokenField("host", "must appear once");
+  if (host === lastHost) return;
   const match = HOST.exec(host);
   if (match === null || Number(match[1] ?? 0) > MAX_PORT)
     throw brokenField("host", "must be a host and an optional port");
+  lastHost = host;
 }
 
 /** RFC 9112, 6.1: no coding but chunked is known here, and a 1.0 message with one has unsure framing. */

@@ -14,6 +14,8 @@ export interface HttpMetrics {
   /** A message that was no request: counted under `__other__`. */
   refusedByParser(status: number): void;
   connectionRefused(): void;
+  /** A header with the caller's deadline that can't be read. */
+  deadlineHeaderInvalid(): void;
 }
 
 /** Registers the server's metrics. `openConnections` is asked at each scrape. */
@@ -34,6 +36,10 @@ export function createHttpMetrics(registry: Registry, openConnections: () => num
     name: "http_connections_refused_total",
     help: "Connections closed at once, since there were as many as there may be.",
   });
+  const invalid = registry.counter({
+    name: "http_deadline_headers_invalid_total",
+    help: "Headers with a caller's deadline that could not be read and counted for nothing.",
+  });
   const count = (labels: { method: string; endpoint: string; status: string }): Counter => total.with(labels);
   const time = (labels: { method: string; endpoint: string }): Histogram => duration.with(labels);
   return {
@@ -47,6 +53,7 @@ export function createHttpMetrics(registry: Registry, openConnections: () => num
       time(route).observe(seconds);
     },
     connectionRefused: () => refused.inc(),
+    deadlineHeaderInvalid: () => invalid.inc(),
     refusedByParser: (status) => count({ ...NO_ROUTE, status: String(status) }).inc(),
   };
 }

@@ -13,7 +13,8 @@ import { toExpectedVersions } from "./entity-tag.ts";
 import { type JsonBody, jsonBody } from "./json-body.ts";
 import { Coercer } from "./query.ts";
 import { replyWriter } from "./reply-writer.ts";
-import type { HandledRoute, HttpRequest, Route } from "./route.ts";
+import { RequestOnce } from "./request-once.ts";
+import type { HandledRoute, HttpHandler, HttpRequest, Route } from "./route.ts";
 
 /** A handler for each operation of a contract: checked input in, the declared reply out. */
 export type HandlersOf<A extends Api> = {
@@ -34,11 +35,17 @@ export function implement<A extends Api>(api: A, handlers: HandlersOf<A>): reado
 function toRoute({ method, path, options }: Operation, handle: AnyHandler): HandledRoute {
   const read = inputReader(options);
   const write = replyWriter(options);
+  const handler: HttpHandler = async (ctx, request) => {
+    const input = await read(ctx, request);
+    if (options.idempotent !== true) return write(request, await handle(ctx, input));
+    const once = new RequestOnce(request, input.body, write);
+    return once.run(() => handle(ctx, { ...input, once }));
+  };
   return {
     kind: "handled",
     method,
     path,
-    handler: async (ctx, request) => write(request, await handle(ctx, await read(ctx, request))),
+    handler,
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   };
 }

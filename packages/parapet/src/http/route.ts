@@ -16,6 +16,8 @@ export interface HttpRequest {
   /** Path parameters, percent-decoded once. */
   readonly params: Readonly<Record<string, string | undefined>>;
   readonly headers: IncomingHttpHeaders;
+  /** Who asks, as a middleware found out and noted here; what only one caller may see again is kept under it. */
+  principal: string | undefined;
   /** The whole body, at most `maxBytes` or what the server allows. Throws `invalid` (413), `canceled`, `timeout`. Read once. */
   readBody(maxBytes?: number): Promise<Buffer>;
   /** Tells whether a body follows the head. */

@@ -11,6 +11,8 @@ const parseTextArray = driver(1009);
 const END_OF_TIME_MS = 8.64e15;
 
 function parseTimestamptz(value: string): Date {
+  // In UTC, which sessions are set to, and a year of four digits: but for two characters it is the language's own format.
+  if (value[10] === " " && value.endsWith("+00")) return new Date(`${value.slice(0, 10)}T${value.slice(11, -3)}Z`);
   if (value === "infinity") return new Date(END_OF_TIME_MS);
   if (value === "-infinity") return new Date(-END_OF_TIME_MS);
   return parseDriverTimestamptz(value) as Date;

@@ -1,7 +1,7 @@
 import { type Context, withTimeout } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
 import { parserOf } from "./column-parsers.ts";
-import type { Session } from "./session.ts";
+import type { DriverQuery, DriverResult } from "./driver-client.ts";
 import { sqlstateOf, unavailable } from "./sqlstate.ts";
 
 export const CONNECT_TIMEOUT_MS = 2000;
@@ -62,14 +62,17 @@ const CONFIGURE = `select current_setting('server_version_num')::int4 as version
   (select count(set_config(name, case name when 'transaction_timeout' then $1 else $2 end, false))
    from pg_settings where name in ('transaction_timeout', 'client_connection_check_interval')) as applied`;
 
+/** Runs one statement on a connection. */
+export type RunQuery = (ctx: Context, query: DriverQuery) => Promise<DriverResult>;
+
 /**
- * Prepares a session that was just opened: refuses a server older than PostgreSQL 14 (`unavailable`), limits
+ * Prepares a connection that was just opened: refuses a server older than PostgreSQL 14 (`unavailable`), limits
  * transactions (PostgreSQL 17), and has the server look every second whether we are still there while it works for us.
  */
-export function configureSession(ctx: Context, session: Session, options: ConnectionOptions): Promise<void> {
+export function configureSession(ctx: Context, run: RunQuery, options: ConnectionOptions): Promise<void> {
   return withTimeout(ctx, CONNECT_TIMEOUT_MS, async (ctx) => {
     const configure = (checkIntervalMs: number) =>
-      session.run(ctx, { text: CONFIGURE, values: [options.transactionTimeoutMs, checkIntervalMs] });
+      run(ctx, { text: CONFIGURE, values: [options.transactionTimeoutMs, checkIntervalMs] });
     // A server on Windows can't look whether its client is still there, and refuses to be asked to.
     const { rows } = await configure(1000).catch((thrown) => {
       if (sqlstateOf(thrown) !== "22023") throw thrown;

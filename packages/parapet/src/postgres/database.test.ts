@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
-import { withTimeout } from "../context/index.ts";
-import { hasCode } from "../errors/index.ts";
+import { sleep, withCancel, withTimeout } from "../context/index.ts";
+import { AppError, hasCode } from "../errors/index.ts";
 import { createRegistry } from "../metrics/index.ts";
 import { eventually } from "../testing/eventually.ts";
 import { faultProxy } from "../testing/fault-proxy.ts";
@@ -140,6 +140,7 @@ test("C6: sessions that are ended every few milliseconds fail what runs on them 
           where datname = current_database() and application_name = 'parapet' and pid <> pg_backend_pid()
             and pid not in (select pid from pg_stat_activity where query like '%pg_terminate_backend%')`,
       );
+      await sleep(ctx, 20);
     }
   };
   let id = 0;
@@ -222,7 +223,11 @@ test("what a database does can be read from its metrics", async (t) => {
   const { ctx, database, registry } = databaseOn(t, url);
   await selectOne(ctx, database);
   await assert.rejects(database.execute(ctx, sql`insert into notes (id) values (1)`));
-  await assert.rejects(withTimeout(ctx, 50, (inner) => database.execute(inner, sql`select pg_sleep(60)`)));
+  await assert.rejects(withTimeout(ctx, 200, (inner) => database.slow.execute(inner, sql`select pg_sleep(60)`)));
+  await withCancel(ctx, async (inner, leave) => {
+    setTimeout(leave, 50, new AppError("canceled", "the caller is gone"));
+    await assert.rejects(database.slow.execute(inner, sql`select pg_sleep(60)`));
+  });
   await database.transaction(ctx, async () => {});
   await database.transaction(ctx, () => Promise.reject(new Error("no"))).catch(() => {});
   await eventually(async () => (await registry.text()).includes('postgres_cancels_total{result="ok"} 1'));
@@ -231,7 +236,8 @@ test("what a database does can be read from its metrics", async (t) => {
     'postgres_queries_total{result="ok"} 1',
     'postgres_queries_total{result="invalid"} 1',
     'postgres_queries_total{result="timeout"} 1',
-    "postgres_query_duration_seconds_count 3",
+    'postgres_queries_total{result="canceled"} 1',
+    "postgres_query_duration_seconds_count 4",
     'postgres_transactions_total{result="committed"} 1',
     'postgres_transactions_total{result="rolled_back"} 1',
     "postgres_transaction_retries_total 0",

@@ -2,20 +2,21 @@ import type { Context } from "../context/index.ts";
 import type { Aborted, Component, Readiness } from "../lifecycle/index.ts";
 import type { Logger } from "../log/index.ts";
 import { metrics as processMetrics, type Registry } from "../metrics/index.ts";
+import { CheckedOut } from "./checked-out.ts";
 import { DEFAULT_POOL_MAX, DEFAULT_STATEMENT_TIMEOUT_MS } from "./config.ts";
-import type { DriverResult } from "./driver-client.ts";
-import { instrumentsOf } from "./instruments.ts";
+import type { DriverQuery, DriverResult } from "./driver-client.ts";
+import { type Instruments, instrumentsOf } from "./instruments.ts";
+import { Lanes } from "./lanes.ts";
+import { type Loader, type LoaderOptions, TurnLoader } from "./loader.ts";
 import { migrate } from "./migrate.ts";
 import type { Migrations } from "./migrations.ts";
 import { affected, type Queryable, rowsOf } from "./queryable.ts";
 import { ReadinessWatch } from "./readiness-watch.ts";
 import { appliedMigrations, schemaProblem, schemaState } from "./schema-state.ts";
-import { SessionPool } from "./session-pool.ts";
-import type { RowStatement, Statement } from "./sql.ts";
-import { isStalePlan } from "./sqlstate.ts";
-import { StatementRunner } from "./statement-runner.ts";
+import type { RowStatement, SqlValue, Statement } from "./sql.ts";
+import { againOnStalePlan, StatementRunner } from "./statement-runner.ts";
 import type { Transaction } from "./transaction.ts";
-import { type TransactionOptions, Transactor } from "./transactor.ts";
+import type { TransactionOptions } from "./transactor.ts";
 
 export interface DatabaseOptions {
   readonly log: Logger;
@@ -25,13 +26,17 @@ export interface DatabaseOptions {
   readonly metrics?: Registry;
   /** How the sessions name themselves to the server (`application_name`). */
   readonly service?: string;
-  /** The most connections, 10 by default; ten times as many callers may wait for one. */
+  /**
+   * The most connections for transactions and slow statements, 10 by default; ten times as many callers may wait for one.
+   * Two more carry the short statements, and up to two the background work.
+   */
   readonly poolMax?: number;
   /** The longest that one statement may take, in milliseconds, 5000 by default; a context can only shorten it. */
   readonly statementTimeoutMs?: number;
 }
 
-export interface Database extends Component, Readiness, Queryable {
+/** Runs transactions. */
+export interface Transactional {
   /**
    * Runs `work` in a transaction: commits when it returns, rolls back when it throws. `work` runs again, up to four times in
    * all, when the server reports a serialization failure or a deadlock, so it must do nothing outside of the transaction
@@ -40,47 +45,66 @@ export interface Database extends Component, Readiness, Queryable {
   transaction<T>(ctx: Context, work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T>;
 }
 
+/**
+ * Its own `query` and `execute` are for short statements: they share a few connections, may take a second at most, and go on
+ * on the server when their caller leaves.
+ */
+export interface Database extends Component, Readiness, Queryable, Transactional {
+  /** For statements that may take longer: each has a connection for itself, and is canceled when its caller leaves. */
+  readonly slow: Queryable;
+  /** For what no request waits for: two connections apart, so that neither starves the other. */
+  readonly background: Queryable & Transactional;
+  /** Merges point reads of concurrent requests into one statement; made once, in a constructor, and not for transactions. */
+  loader<Key extends SqlValue, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row>;
+}
+
 /** A PostgreSQL database, 14 or newer. Makes no connection before `start` or the first statement. */
 export function createDatabase(url: string, options: DatabaseOptions): Database {
   return new PostgresDatabase(url, options);
 }
 
-/** How long after its own limit the server has to say that it was passed, before we do something about it. */
-const ANSWER_GRACE_MS = 1000;
 const LOCK_TIMEOUT_MS = 2000;
 /** The longest that a route may take. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
+/** Readiness, migrations' state, cleaning and relaying take turns on these. */
+const BACKGROUND_MAX = 2;
+
 class PostgresDatabase implements Database {
   readonly name = "database";
   readonly commands: Readonly<Record<string, (ctx: Context) => Promise<void>>>;
+  readonly slow: Queryable;
+  readonly background: CheckedOut;
+  readonly #log: Logger;
   readonly #migrations: Migrations | undefined;
-  readonly #pool: SessionPool;
+  readonly #instruments: Instruments;
+  readonly #lanes: Lanes;
   readonly #runner: StatementRunner;
-  readonly #transactor: Transactor;
+  readonly #foreground: CheckedOut;
   readonly #readiness: ReadinessWatch;
-  readonly #unwatchPool: () => void;
+  readonly #unwatch: () => void;
 
   constructor(url: string, options: DatabaseOptions) {
     const { log, migrations, metrics = processMetrics, service = "parapet" } = options;
     const { poolMax = DEFAULT_POOL_MAX, statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
-    const instruments = instrumentsOf(metrics);
+    const limits = { statementTimeoutMs, lockTimeoutMs: LOCK_TIMEOUT_MS, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
+    const connection = { ...limits, url, service, log };
+    this.#log = log;
     this.#migrations = migrations;
-    this.#pool = new SessionPool({
-      url,
-      service,
-      log,
-      max: poolMax,
-      statementTimeoutMs,
-      lockTimeoutMs: LOCK_TIMEOUT_MS,
-      transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-      limitMs: statementTimeoutMs + ANSWER_GRACE_MS,
-      onCancel: (passedOn) => instruments.cancel(passedOn),
-    });
-    this.#runner = new StatementRunner(instruments);
-    this.#transactor = new Transactor({ pool: this.#pool, runner: this.#runner, instruments, statementTimeoutMs });
+    this.#instruments = instrumentsOf(metrics);
+    this.#runner = new StatementRunner(this.#instruments);
+    this.#lanes = new Lanes(connection);
+    const checkedOut = (max: number) =>
+      new CheckedOut({ ...connection, max, runner: this.#runner, instruments: this.#instruments });
+    this.#foreground = checkedOut(poolMax);
+    this.slow = this.#foreground;
+    this.background = checkedOut(BACKGROUND_MAX);
     this.#readiness = new ReadinessWatch(log, (ctx) => this.#notReadyBecause(ctx));
-    this.#unwatchPool = instruments.watchPool(() => this.#pool.stats);
+    const pools = [this.#foreground, this.background];
+    this.#unwatch = this.#instruments.watch({
+      pools: () => pools.map(({ stats }) => stats),
+      lanes: () => this.#lanes.stats,
+    });
     this.commands = migrations === undefined ? {} : { migrate: (ctx) => migrate(ctx, url, service, migrations) };
   }
 
@@ -90,9 +114,13 @@ class PostgresDatabase implements Database {
 
   async stop(ctx: Context): Promise<Aborted> {
     this.#readiness.stop();
-    const tx = await this.#pool.end(ctx);
-    this.#unwatchPool();
-    return { tx };
+    const [tx, background] = await Promise.all([
+      this.#foreground.end(ctx),
+      this.background.end(ctx),
+      this.#lanes.close(),
+    ]);
+    this.#unwatch();
+    return { tx: tx + background };
   }
 
   notReadyBecause(): string | undefined {
@@ -107,36 +135,31 @@ class PostgresDatabase implements Database {
     return affected(await this.#run(ctx, statement));
   }
 
-  transaction<T>(ctx: Context, work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return this.#transactor.run(ctx, work, options);
+  transaction<T>(ctx: Context, work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
+    return this.#foreground.transaction(ctx, work, options);
   }
 
-  async #run(ctx: Context, statement: Statement): Promise<DriverResult> {
-    try {
-      return await this.#runOnce(ctx, statement);
-    } catch (thrown) {
-      // The server refused the plan before it did anything, and the statement goes by another name now.
-      if (isStalePlan(thrown)) return this.#runOnce(ctx, statement);
-      throw thrown;
-    }
+  loader<Key extends SqlValue, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row> {
+    return new TurnLoader(options, {
+      query: (ctx, statement) => this.query(ctx, statement),
+      log: this.#log,
+      onBatch: (keys) => this.#instruments.batch(keys),
+    });
   }
 
-  async #runOnce(ctx: Context, statement: Statement): Promise<DriverResult> {
-    const session = await this.#pool.acquire(ctx);
-    try {
-      return await this.#runner.run(ctx, session, statement);
-    } finally {
-      this.#pool.release(session);
-    }
+  #run(ctx: Context, statement: Statement): Promise<DriverResult> {
+    return againOnStalePlan(() =>
+      this.#runner.run([statement], ([query]) => this.#lanes.run(ctx, query as DriverQuery)),
+    );
   }
 
   async #notReadyBecause(ctx: Context): Promise<string | undefined> {
-    const session = await this.#pool.acquire(ctx);
-    try {
-      if (this.#migrations === undefined) return undefined;
-      return schemaProblem(schemaState(this.#migrations, await appliedMigrations(ctx, session)));
-    } finally {
-      this.#pool.release(session);
-    }
+    // So that the first requests find the connections that they share.
+    await this.#lanes.warmUp(ctx);
+    const migrations = this.#migrations;
+    if (migrations === undefined) return undefined;
+    return this.background.withSession(ctx, async (session) =>
+      schemaProblem(schemaState(migrations, await appliedMigrations(ctx, session))),
+    );
   }
 }

@@ -1,6 +1,7 @@
 import type { EventEmitter } from "node:events";
 import { type NetConnectOpts, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Batch } from "./batch.ts";
 import type { BackendKey } from "./cancel-request.ts";
 
 export interface DriverQuery {
@@ -26,6 +27,7 @@ export interface DriverClient {
   readonly secretKey: number | null;
   readonly connection: { readonly stream: Duplex };
   query(query: DriverQuery, done: (error: Error | undefined, result: DriverResult) => void): void;
+  query(batch: Batch): void;
   on(event: "error", listener: (error: Error) => void): unknown;
   once(event: "drain" | "end", listener: () => void): unknown;
   off(event: "drain" | "end", listener: () => void): unknown;

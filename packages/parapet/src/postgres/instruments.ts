@@ -8,6 +8,18 @@ export interface PoolStats {
   readonly waiting: number;
 }
 
+/** How many of the connections that short statements share are open, and how many statements are under way there. */
+export interface LaneStats {
+  readonly open: number;
+  readonly inFlight: number;
+}
+
+/** Where a database's connections are counted. */
+export interface Connections {
+  readonly pools: () => readonly PoolStats[];
+  readonly lanes: () => LaneStats;
+}
+
 type TransactionResult = "committed" | "rolled_back" | "unknown";
 
 const byRegistry = new WeakMap<Registry, Instruments>();
@@ -23,12 +35,13 @@ export function instrumentsOf(registry: Registry): Instruments {
 }
 
 export class Instruments {
-  readonly #pools = new Set<() => PoolStats>();
+  readonly #watched = new Set<Connections>();
   readonly #queries: Labeled<"result", Counter>;
   readonly #queryDuration: Histogram;
   readonly #transactions: Labeled<"result", Counter>;
   readonly #retries: Counter;
   readonly #cancels: Labeled<"result", Counter>;
+  readonly #batchKeys: Histogram;
 
   constructor(registry: Registry) {
     this.#queries = registry.counter({
@@ -54,13 +67,18 @@ export class Instruments {
       help: "Cancel requests sent to the server, by whether it took them.",
       labels: ["result"],
     });
-    this.#registerPools(registry);
+    this.#batchKeys = registry.histogram({
+      name: "postgres_batch_keys",
+      help: "How many point reads were merged into one statement.",
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200],
+    });
+    this.#registerConnections(registry);
   }
 
-  /** Counts a pool in the gauges until the returned function is called. */
-  watchPool(stats: () => PoolStats): () => void {
-    this.#pools.add(stats);
-    return () => this.#pools.delete(stats);
+  /** Counts a database's connections in the gauges until the returned function is called. */
+  watch(connections: Connections): () => void {
+    this.#watched.add(connections);
+    return () => this.#watched.delete(connections);
   }
 
   /** Counts and times a statement. */
@@ -90,11 +108,24 @@ export class Instruments {
     this.#cancels.with({ result: passedOn ? "ok" : "failed" }).inc();
   }
 
-  #registerPools(registry: Registry): void {
-    const gauge = (name: string, help: string, value: (stats: PoolStats) => number) =>
-      registry.gauge({ name, help, read: () => [...this.#pools].reduce((sum, stats) => sum + value(stats()), 0) });
-    gauge("postgres_pool_connections", "Open database connections.", ({ total }) => total);
-    gauge("postgres_pool_idle_connections", "Open database connections that nobody uses.", ({ idle }) => idle);
-    gauge("postgres_pool_waiting", "Callers that wait for a database connection.", ({ waiting }) => waiting);
+  /** Counts a statement into which the reads of so many keys were merged. */
+  batch(keys: number): void {
+    this.#batchKeys.observe(keys);
+  }
+
+  #registerConnections(registry: Registry): void {
+    const gauge = (name: string, help: string, value: (connections: Connections) => number) =>
+      registry.gauge({ name, help, read: () => [...this.#watched].reduce((sum, of) => sum + value(of), 0) });
+    const pools = (name: string, help: string, value: (stats: PoolStats) => number) =>
+      gauge(name, help, (of) => of.pools().reduce((sum, stats) => sum + value(stats), 0));
+    pools("postgres_pool_connections", "Open database connections that are checked out for use.", ({ total }) => total);
+    pools("postgres_pool_idle_connections", "Those of them that nobody uses.", ({ idle }) => idle);
+    pools("postgres_pool_waiting", "Callers that wait for a database connection.", ({ waiting }) => waiting);
+    gauge(
+      "postgres_lane_connections",
+      "Open database connections that short statements share.",
+      (of) => of.lanes().open,
+    );
+    gauge("postgres_lane_in_flight", "Short statements under way, or waiting to be.", (of) => of.lanes().inFlight);
   }
 }

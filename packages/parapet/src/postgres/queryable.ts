@@ -14,10 +14,10 @@ export interface Queryable {
 }
 
 /** Takes the declared shape for true: `describeStatements` proves it in a test, so that no row is checked at run time. */
-export function rowsOf<Row>(_statement: RowStatement<Row>, result: DriverResult): readonly Row[] {
-  return result.rows as readonly Row[];
+export function rowsOf<Row>(_statement: RowStatement<Row>, result: DriverResult | undefined): readonly Row[] {
+  return (result?.rows ?? []) as readonly Row[];
 }
 
-export function affected(result: DriverResult): number {
-  return result.rowCount ?? 0;
+export function affected(result: DriverResult | undefined): number {
+  return result?.rowCount ?? 0;
 }

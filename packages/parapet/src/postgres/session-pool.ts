@@ -137,7 +137,8 @@ export class SessionPool {
   }
 
   #configure(client: pg.Client): Promise<void> {
-    return configureSession(rootContext(this.#options.log), this.#sessionOf(client), this.#options);
+    const session = this.#sessionOf(client);
+    return configureSession(rootContext(this.#options.log), (ctx, query) => session.run(ctx, query), this.#options);
   }
 
   #sessionOf(client: pg.Client): Session {

@@ -1,5 +1,6 @@
-import type { Context } from "../context/index.ts";
+import { type Context, rootContext } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
+import { Batch } from "./batch.ts";
 import { Cancellation, type CancellationOptions } from "./cancellation.ts";
 import type { DriverClient, DriverQuery, DriverResult } from "./driver-client.ts";
 import { databaseError, endsSession, sqlstateOf } from "./sqlstate.ts";
@@ -13,6 +14,8 @@ export interface SessionOptions {
   readonly onCancel: (passedOn: boolean) => void;
 }
 
+type Send<T> = (done: (error: Error | undefined, result: T) => void) => void;
+
 /**
  * One connection to the server. It runs one statement at a time, each under its own context: a caller whose context
  * ends hears so at once, while the session cancels the statement on the server and stays busy until the server has
@@ -23,6 +26,8 @@ export class Session {
   readonly #limitMs: number;
   readonly #cancellation: CancellationOptions;
   #busy = false;
+  /** The cancel of what runs. */
+  #canceling: Cancellation | undefined;
   #onIdle: (() => void)[] = [];
   #lostBecause: Error | undefined;
   #spent = false;
@@ -48,17 +53,27 @@ export class Session {
    * Runs one statement. Throws the context's reason when that ends first (`canceled`, `timeout`), or what `databaseError`
    * makes of the server's answer; `internal` while another one runs.
    */
-  async run(ctx: Context, query: DriverQuery, limitMs = this.#limitMs): Promise<DriverResult> {
-    if (this.#busy) throw new AppError("internal", "a session runs one statement at a time");
-    ctx.throwIfDone();
-    try {
-      return await this.#exchange(ctx, query, limitMs);
-    } catch (thrown) {
-      if (thrown instanceof AppError) throw thrown;
-      this.#spent ||= endsSession(sqlstateOf(thrown));
-      // When the connection was lost, what the server said last tells more than that it is gone.
-      throw databaseError(this.#lostBecause ?? thrown, "in session");
-    }
+  run(ctx: Context, query: DriverQuery, limitMs?: number): Promise<DriverResult> {
+    return this.#exchange<DriverResult>(ctx, (done) => this.#client.query(query, done), limitMs);
+  }
+
+  /** Runs several statements in one round trip; the server stops at the first that fails. Throws as `run` does. */
+  runAll(ctx: Context, queries: readonly DriverQuery[], limitMs?: number): Promise<readonly DriverResult[]> {
+    return this.#exchange<readonly DriverResult[]>(
+      ctx,
+      (done) => this.#client.query(new Batch(queries, done)),
+      limitMs,
+    );
+  }
+
+  /**
+   * Runs the last statements of a transaction. A context that ends has them canceled, too, but what counts is what the server
+   * says: they may have been committed by then. Throws as `run` does, and never the context's reason.
+   */
+  async conclude(ctx: Context, queries: readonly DriverQuery[], limitMs: number): Promise<readonly DriverResult[]> {
+    const concluded = this.runAll(rootContext(ctx.log), queries, limitMs);
+    const off = ctx.onDone(() => this.#cancel());
+    return concluded.finally(off);
   }
 
   /** Runs several statements at once, separated by semicolons; they give nothing back. Throws as `run` does. */
@@ -90,23 +105,35 @@ export class Session {
     return this.#lostBecause === undefined && !this.#spent;
   }
 
-  #exchange(ctx: Context, query: DriverQuery, limitMs: number): Promise<DriverResult> {
+  async #exchange<T>(ctx: Context, send: Send<T>, limitMs = this.#limitMs): Promise<T> {
+    if (this.#busy) throw new AppError("internal", "a session runs one statement at a time");
+    ctx.throwIfDone();
+    try {
+      return await this.#answer(ctx, send, limitMs);
+    } catch (thrown) {
+      if (thrown instanceof AppError) throw thrown;
+      this.#spent ||= endsSession(sqlstateOf(thrown));
+      // When the connection was lost, what the server said last tells more than that it is gone.
+      throw databaseError(this.#lostBecause ?? thrown, "in session");
+    }
+  }
+
+  #answer<T>(ctx: Context, send: Send<T>, limitMs: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      let cancellation: Cancellation | undefined;
       const stop = (reason: AppError) => {
         reject(reason);
-        cancellation ??= new Cancellation(this.#client, this.#cancellation);
+        this.#cancel();
       };
       const off = ctx.onDone(stop);
       const timer = setTimeout(() => stop(new AppError("timeout", "the database took too long")), limitMs);
       const answered = () => {
         off();
         clearTimeout(timer);
-        if (cancellation === undefined) this.#idle();
-        else void cancellation.answered().then(() => this.#idle());
+        if (this.#canceling === undefined) this.#idle();
+        else void this.#canceling.answered().then(() => this.#idle());
       };
       this.#busy = true;
-      this.#client.query(query, (error, result) => {
+      send((error, result) => {
         if (error) {
           this.#whenReady(answered);
           return reject(error);
@@ -143,8 +170,13 @@ export class Session {
     });
   }
 
+  #cancel(): void {
+    if (this.#busy) this.#canceling ??= new Cancellation(this.#client, this.#cancellation);
+  }
+
   #idle(): void {
     this.#busy = false;
+    this.#canceling = undefined;
     for (const listener of this.#onIdle.splice(0)) listener();
   }
 }

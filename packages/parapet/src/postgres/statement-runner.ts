@@ -1,12 +1,13 @@
-import type { Context } from "../context/index.ts";
-import type { DriverResult } from "./driver-client.ts";
+import type { DriverQuery } from "./driver-client.ts";
 import type { Instruments } from "./instruments.ts";
 import { checkStorable } from "./parameters.ts";
-import type { Session } from "./session.ts";
 import type { Statement } from "./sql.ts";
 import { isStalePlan } from "./sqlstate.ts";
 
-/** Runs a statement on a session, prepared by name once a connection, and counts it. */
+/** Sends prepared statements to a connection. */
+export type Send<T> = (queries: readonly DriverQuery[]) => Promise<T>;
+
+/** Runs statements, prepared by name once a connection, and counts them. */
 export class StatementRunner {
   readonly #instruments: Instruments;
   #generation = 0;
@@ -15,18 +16,36 @@ export class StatementRunner {
     this.#instruments = instruments;
   }
 
-  /** Throws as `Session.run` does, and `invalid` for text that can't be stored. */
-  run(ctx: Context, session: Session, { site, values }: Statement): Promise<DriverResult> {
+  /** Gives what `send` gives. Throws what it throws, and `invalid` for text that can't be stored. */
+  run<T>(statements: readonly Statement[], send: Send<T>): Promise<T> {
     return this.#instruments.query(async () => {
-      checkStorable(values);
       const generation = this.#generation;
+      const queries = statements.map((statement) => toQuery(statement, generation));
       try {
-        return await session.run(ctx, { text: site.text, name: `${site.name}_${generation}`, values });
+        return await send(queries);
       } catch (thrown) {
         // The schema changed under the prepared statement: from now on it goes by a new name, so that it is prepared anew.
         if (isStalePlan(thrown) && generation === this.#generation) this.#generation++;
         throw thrown;
       }
     });
+  }
+}
+
+function toQuery({ site, values }: Statement, generation: number): DriverQuery {
+  checkStorable(values);
+  return { text: site.text, name: `${site.name}_${generation}`, values };
+}
+
+/**
+ * Runs it once more when the server refused the plan, which it does before it did anything: the statement goes by another
+ * name then.
+ */
+export async function againOnStalePlan<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    if (isStalePlan(thrown)) return run();
+    throw thrown;
   }
 }

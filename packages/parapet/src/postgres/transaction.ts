@@ -3,18 +3,42 @@ import { AppError } from "../errors/index.ts";
 import type { DriverResult } from "./driver-client.ts";
 import { affected, type Queryable, rowsOf } from "./queryable.ts";
 import type { Session } from "./session.ts";
-import type { RowStatement, Statement } from "./sql.ts";
-import type { StatementRunner } from "./statement-runner.ts";
+import { type RowStatement, type Statement, sql } from "./sql.ts";
+import type { Send, StatementRunner } from "./statement-runner.ts";
 
 type BeforeCommit = (ctx: Context) => Promise<void>;
 type AfterCommit = (ctx: Context) => Promise<void> | void;
 
+/** The rows of several statements, in their order. */
+export type RowsOf<S extends readonly RowStatement<unknown>[]> = {
+  readonly [K in keyof S]: S[K] extends RowStatement<infer Row> ? readonly Row[] : never;
+};
+
 /** An open transaction. After a statement failed, all further ones throw that failure again. */
 export interface Transaction extends Queryable {
+  /** Runs several statements in one round trip and gives the rows of each; the first that fails is the last that runs. */
+  queryAll<const S extends readonly RowStatement<unknown>[]>(ctx: Context, statements: S): Promise<RowsOf<S>>;
+  /**
+   * Runs a statement for its effect without a round trip of its own, before whatever is run next or, at the latest, with the
+   * commit; what it throws is thrown there. A transaction that runs nothing else is one round trip.
+   */
+  executeSoon(statement: Statement): void;
+  /** Runs a statement in the round trip of the commit, behind all others, in the order of the calls; what fails there rolls back. */
+  executeAtCommit(statement: Statement): void;
   /** Runs a hook inside the transaction after its work, in the order of the calls; what it throws rolls back. */
   beforeCommit(hook: BeforeCommit): void;
   /** Runs a hook once the commit is certain, its connection given back; what it throws is logged and fails nothing. */
   afterCommit(hook: AfterCommit): void;
+}
+
+/** Begins as the server is set to. */
+export const PLAIN_BEGIN = sql`begin`;
+export const COMMIT = sql`commit`;
+
+/** What goes before the first statement of a transaction, in its round trip. */
+export interface Opening {
+  readonly begin: Statement;
+  readonly limits: readonly Statement[];
 }
 
 /** The state of one attempt: which statement's turn it is, what failed, and what is to happen around the commit. */
@@ -22,14 +46,19 @@ export class OpenTransaction implements Transaction {
   readonly #session: Session;
   readonly #runner: StatementRunner;
   readonly #beforeCommit: BeforeCommit[] = [];
+  readonly #atCommit: Statement[] = [];
+  #soon: Statement[] = [];
   readonly #afterCommit: AfterCommit[] = [];
+  readonly #opening: Opening;
+  #hasBegun = false;
   #turn: Promise<unknown> = Promise.resolve();
   #failure: { readonly thrown: unknown } | undefined;
   #over = false;
 
-  constructor(session: Session, runner: StatementRunner) {
+  constructor(session: Session, runner: StatementRunner, opening: Opening) {
     this.#session = session;
     this.#runner = runner;
+    this.#opening = opening;
   }
 
   /** What the first statement that failed threw. */
@@ -37,12 +66,24 @@ export class OpenTransaction implements Transaction {
     return this.#failure?.thrown;
   }
 
+  /** Tells whether the server has been told to begin. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   async query<Row>(ctx: Context, statement: RowStatement<Row>): Promise<readonly Row[]> {
-    return rowsOf(statement, await this.#run(ctx, statement));
+    const [result] = await this.#run(ctx, [statement]);
+    return rowsOf(statement, result);
   }
 
   async execute(ctx: Context, statement: Statement): Promise<number> {
-    return affected(await this.#run(ctx, statement));
+    const [result] = await this.#run(ctx, [statement]);
+    return affected(result);
+  }
+
+  async queryAll<const S extends readonly RowStatement<unknown>[]>(ctx: Context, statements: S): Promise<RowsOf<S>> {
+    const results = await this.#run(ctx, statements);
+    return statements.map((statement, at) => rowsOf(statement, results[at])) as RowsOf<S>;
   }
 
   beforeCommit(hook: BeforeCommit): void {
@@ -50,17 +91,36 @@ export class OpenTransaction implements Transaction {
     this.#beforeCommit.push(hook);
   }
 
+  executeSoon(statement: Statement): void {
+    this.#throwIfOver();
+    this.#soon.push(statement);
+  }
+
+  executeAtCommit(statement: Statement): void {
+    this.#throwIfOver();
+    this.#atCommit.push(statement);
+  }
+
   afterCommit(hook: AfterCommit): void {
     this.#throwIfOver();
     this.#afterCommit.push(hook);
   }
 
-  /** Runs the hooks before the commit and takes no further statement; throws the failure if there was one. */
-  async finish(ctx: Context): Promise<void> {
+  /**
+   * Runs the hooks before the commit and takes no further statement; throws the failure if there was one. Gives what is
+   * left to be run, the commit included; nothing when nothing was done.
+   */
+  async finish(ctx: Context): Promise<readonly Statement[]> {
     for (const hook of this.#beforeCommit) await hook(ctx);
     await this.#turn;
     this.close();
     if (this.#failure !== undefined) throw this.#failure.thrown;
+    const last = [...this.#soon, ...this.#atCommit];
+    if (this.#hasBegun) return [...last, COMMIT];
+    if (last.length === 0) return [];
+    // Under one Sync they are a transaction by themselves.
+    if (this.#opening.begin === PLAIN_BEGIN) return [...this.#opening.limits, ...last];
+    return [...this.#begin(), ...last, COMMIT];
   }
 
   close(): void {
@@ -78,22 +138,37 @@ export class OpenTransaction implements Transaction {
     }
   }
 
-  #run(ctx: Context, statement: Statement): Promise<DriverResult> {
-    const result = this.#turn.then(() => this.#runNow(ctx, statement));
-    this.#turn = result.catch(() => {});
-    return result;
+  #run(ctx: Context, statements: readonly Statement[]): Promise<readonly DriverResult[]> {
+    const results = this.#turn.then(() => this.#runNow(ctx, statements));
+    this.#turn = results.catch(() => {});
+    return results;
   }
 
-  // Checked when it is this statement's turn: the transaction may have failed or ended while it waited.
-  async #runNow(ctx: Context, statement: Statement): Promise<DriverResult> {
+  // Checked when it is these statements' turn: the transaction may have failed or ended while they waited.
+  async #runNow(ctx: Context, statements: readonly Statement[]): Promise<readonly DriverResult[]> {
     if (this.#failure !== undefined) throw this.#failure.thrown;
     this.#throwIfOver();
     try {
-      return await this.#runner.run(ctx, this.#session, statement);
+      const before = [...this.#begin(), ...this.#takeSoon()];
+      const send: Send<readonly DriverResult[]> = (queries) => this.#session.runAll(ctx, queries);
+      const results = await this.#runner.run([...before, ...statements], send);
+      return results.slice(before.length);
     } catch (thrown) {
       this.#failure = { thrown };
       throw thrown;
     }
+  }
+
+  #begin(): readonly Statement[] {
+    if (this.#hasBegun) return [];
+    this.#hasBegun = true;
+    return [this.#opening.begin, ...this.#opening.limits];
+  }
+
+  #takeSoon(): readonly Statement[] {
+    const soon = this.#soon;
+    this.#soon = [];
+    return soon;
   }
 
   #throwIfOver(): void {

@@ -1,11 +1,13 @@
 import { type Context, orDone, rootContext, sleep } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
+import type { DriverResult } from "./driver-client.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Session } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
+import { type Statement, sql } from "./sql.ts";
 import { endsSession, isStalePlan, sqlstateOf, unavailable } from "./sqlstate.ts";
-import type { StatementRunner } from "./statement-runner.ts";
-import { OpenTransaction, type Transaction } from "./transaction.ts";
+import type { Send, StatementRunner } from "./statement-runner.ts";
+import { COMMIT, type Opening, OpenTransaction, PLAIN_BEGIN, type Transaction } from "./transaction.ts";
 
 const MAX_ATTEMPTS = 4;
 /** The first wait before another attempt is up to this long, each further one up to twice as long. */
@@ -16,6 +18,7 @@ const COMMIT_GRACE_MS = 1000;
 /** What is left for the way back when the server itself stops a statement at its caller's deadline. */
 const DEADLINE_MARGIN_MS = 50;
 
+const QUERY_CANCELED = "57014";
 const RETRYABLE: readonly (string | undefined)[] = ["40001", "40P01"];
 
 export interface TransactionOptions {
@@ -29,6 +32,13 @@ export interface TransactorDependencies {
   readonly instruments: Instruments;
   readonly statementTimeoutMs: number;
 }
+
+const BEGIN = {
+  "as the server says": PLAIN_BEGIN,
+  "read committed": sql`begin isolation level read committed`,
+  "repeatable read": sql`begin isolation level repeatable read`,
+  serializable: sql`begin isolation level serializable`,
+} as const;
 
 type Work<T> = (tx: Transaction) => Promise<T>;
 type Outcome<T> = { readonly value: T } | { readonly thrown: unknown; readonly retryable: boolean };
@@ -55,16 +65,14 @@ export class Transactor {
   async #attempt<T>(ctx: Context, work: Work<T>, options: TransactionOptions): Promise<Outcome<T>> {
     const { pool, runner, instruments } = this.#deps;
     const session = await pool.acquire(ctx);
-    const tx = new OpenTransaction(session, runner);
+    const tx = new OpenTransaction(session, runner, this.#opening(ctx, options));
     let value: T;
     try {
-      await session.script(ctx, this.#begin(ctx, options));
       value = await work(tx);
-      await tx.finish(ctx);
-      await this.#commit(ctx, session);
+      await this.#conclude(ctx, session, await tx.finish(ctx));
     } catch (thrown) {
       tx.close();
-      await this.#abandon(ctx, session);
+      await this.#abandon(ctx, session, tx);
       instruments.transaction(isOutcomeUnknown(thrown) ? "unknown" : "rolled_back");
       return { thrown, retryable: isRetryable(tx.failure ?? thrown) };
     }
@@ -74,42 +82,57 @@ export class Transactor {
     return { value };
   }
 
-  #begin(ctx: Context, { isolation }: TransactionOptions): string {
-    const begin = isolation === undefined ? "begin" : `begin isolation level ${isolation}`;
-    const leftMs = Math.floor(ctx.remainingMs() - DEADLINE_MARGIN_MS);
-    // So that the server stops by itself when we can't tell it to any more. It costs no round trip of its own.
-    return leftMs < this.#deps.statementTimeoutMs
-      ? `${begin}; set local statement_timeout = ${Math.max(1, leftMs)}`
-      : begin;
+  /** What goes before the first statement, in its round trip. */
+  #opening(ctx: Context, { isolation }: TransactionOptions): Opening {
+    return {
+      begin: BEGIN[isolation ?? "as the server says"],
+      limits: limitOnServer(ctx, this.#deps.statementTimeoutMs),
+    };
   }
 
-  async #commit(ctx: Context, session: Session): Promise<void> {
+  /** Runs what is left; a caller that leaves meanwhile does not keep us from learning what became of it. */
+  async #conclude(ctx: Context, session: Session, last: readonly Statement[]): Promise<void> {
+    if (last.length === 0) return;
     ctx.throwIfDone();
     const limitMs = Math.min(this.#deps.statementTimeoutMs, ctx.remainingMs()) + COMMIT_GRACE_MS;
-    const { command } = await session.run(rootContext(ctx.log), { text: "commit" }, limitMs).catch((thrown) => {
+    const send: Send<readonly DriverResult[]> = (queries) => session.conclude(ctx, queries, limitMs);
+    const results = await this.#deps.runner.run(last, send).catch((thrown) => {
+      if (sqlstateOf(thrown) === QUERY_CANCELED) ctx.throwIfDone();
       if (!endsSession(sqlstateOf(thrown))) throw thrown;
       throw unavailable("it is not known whether the change was saved", {
         cause: thrown,
         fields: { outcome: "unknown" },
       });
     });
-    if (command !== "COMMIT") throw new AppError("internal", "the transaction was over before its commit");
+    if (last.at(-1) === COMMIT && results.at(-1)?.command !== "COMMIT")
+      throw new AppError("internal", "the transaction was over before its commit");
   }
 
   /** Rolls back and gives the session back. A caller that is gone does not wait for it. */
-  async #abandon(ctx: Context, session: Session): Promise<void> {
-    const abandoned = this.#rollback(ctx, session);
+  async #abandon(ctx: Context, session: Session, { hasBegun }: OpenTransaction): Promise<void> {
+    const abandoned = this.#rollback(ctx, session, hasBegun);
     await orDone(ctx, abandoned).catch(() => {});
   }
 
-  async #rollback(ctx: Context, session: Session): Promise<void> {
+  async #rollback(ctx: Context, session: Session, hasBegun: boolean): Promise<void> {
     try {
-      if (await session.settled()) await session.run(rootContext(ctx.log), { text: "rollback" }, ROLLBACK_TIMEOUT_MS);
+      if (hasBegun && (await session.settled()))
+        await session.run(rootContext(ctx.log), { text: "rollback" }, ROLLBACK_TIMEOUT_MS);
     } catch {
       session.destroy();
     }
     this.#deps.pool.release(session);
   }
+}
+
+/**
+ * What has the server itself stop the statements of a transaction at their caller's deadline, when that comes before its
+ * own limit: we may not be able to tell it to any more.
+ */
+export function limitOnServer(ctx: Context, statementTimeoutMs: number): readonly Statement[] {
+  const leftMs = Math.floor(ctx.remainingMs() - DEADLINE_MARGIN_MS);
+  if (leftMs >= statementTimeoutMs) return [];
+  return [sql`select set_config('statement_timeout', ${String(Math.max(1, leftMs))}, true)`];
 }
 
 function isRetryable(thrown: unknown): boolean {

@@ -19,6 +19,9 @@ export interface ImportLaw {
   readonly door?: string;
 }
 
+/** Where what is kept is kept. */
+const STORES = ["parapet/postgres", "parapet/cache", "parapet/outbox", "parapet/idempotency"];
+
 /**
  * The law of a service: imports point inwards, from the doors to the model. `thirdParty` names, room by room, the
  * modules beyond Parapet that this service uses; what is not named may not be imported.
@@ -30,10 +33,14 @@ export function serviceLaw(thirdParty: Readonly<Record<string, readonly string[]
   });
   return {
     rooms: {
-      "internal/model": room("internal/model", { modules: ["parapet/errors"], types: ["parapet/context"] }),
+      "internal/model": room("internal/model", {
+        modules: ["parapet/errors"],
+        types: ["parapet/context", "parapet/contract"],
+      }),
       "internal/service": room("internal/service", {
         rooms: ["internal/model"],
         modules: ["parapet/errors", "parapet/context"],
+        types: ["parapet/contract"],
       }),
       "internal/handler": room("internal/handler", {
         rooms: ["internal/model", "internal/service", "pkg/client"],
@@ -41,10 +48,11 @@ export function serviceLaw(thirdParty: Readonly<Record<string, readonly string[]
       }),
       "internal/repository": room("internal/repository", {
         rooms: ["internal/model", "pkg/client"],
-        modules: ["parapet/postgres", "parapet/errors", "parapet/context"],
+        modules: [...STORES, "parapet/errors", "parapet/context"],
+        types: ["parapet/contract"],
       }),
       "pkg/client": room("pkg/client", { modules: ["parapet/contract", "parapet/context"] }),
-      migrations: { modules: ["parapet/postgres"] },
+      migrations: { modules: STORES },
       cmd: { rooms: ["*"], modules: ["*"] },
       test: { rooms: ["*"], modules: ["*"] },
     },

@@ -7,6 +7,7 @@ export { type ImportLaw, importBreaches, type RoomLaw, serviceLaw } from "./impo
 export { type ConnectionTarget, type InMemoryClient, type InMemoryRequest, inMemory } from "./in-memory.ts";
 export { type Load, type LoadOptions, type LoadReport, type LoadRequest, startLoad } from "./load.ts";
 export { type ManualClock, manualClock } from "./manual-clock.ts";
+export { type OwnRedis, ownRedis, type SkippableScope } from "./own-redis.ts";
 export {
   dropSandboxTemplates,
   type PostgresSandbox,
@@ -15,7 +16,8 @@ export {
 } from "./postgres-sandbox.ts";
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
 export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";
-export { type SeededRandom, seededRandom } from "./seeded-random.ts";
+export { type RedisSandbox, redisSandbox, withoutRedis } from "./redis-sandbox.ts";
+export { forEachSeed, type SeededRandom, seededRandom } from "./seeded-random.ts";
 export {
   type ProcessExit,
   type ProcessOptions,
@@ -24,6 +26,13 @@ export {
   type StdoutTarget,
   startProcess,
 } from "./service-process.ts";
+export {
+  type StalenessChecker,
+  type StalenessOptions,
+  type StalenessViolation,
+  stalenessChecker,
+} from "./staleness.ts";
 export { type Service, startService } from "./start-service.ts";
 export { type LogLine, type RecordedContext, testContext } from "./test-context.ts";
+export { Replayed, testOnce } from "./test-once.ts";
 export type { TestScope } from "./test-scope.ts";

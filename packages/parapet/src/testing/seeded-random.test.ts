@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seededRandom } from "./seeded-random.ts";
+import { forEachSeed, seededRandom } from "./seeded-random.ts";
 
 const silent = { diagnostic: () => {} };
 
@@ -26,4 +26,16 @@ test("a test tells its seed, so that its choices can be made again", () => {
   const told: string[] = [];
   const { seed } = seededRandom({ diagnostic: (line) => told.push(line) });
   assert.deepEqual(told, [`seed ${seed}`]);
+});
+
+test("a body runs with five seeds of its own, one after the other", async () => {
+  const seeds: number[] = [];
+  let running = 0;
+  await forEachSeed(silent, async ({ seed }) => {
+    assert.equal(running++, 0);
+    await Promise.resolve();
+    running--;
+    seeds.push(seed);
+  });
+  assert.equal(new Set(seeds).size, Number(process.env.SEEDS ?? 5));
 });

@@ -36,6 +36,19 @@ export function seededRandom(t: Pick<TestContext, "diagnostic">, seed: number = 
   };
 }
 
+/**
+ * Runs a test's body with several seeds, one after the other: five, or as many as `SEEDS` in the environment says, or the one
+ * that `SEED` says. The seed that failed is the last one told.
+ */
+export async function forEachSeed(
+  t: Pick<TestContext, "diagnostic">,
+  run: (random: SeededRandom) => Promise<void>,
+): Promise<void> {
+  const { SEED, SEEDS = "5" } = process.env;
+  const count = SEED === undefined ? Number(SEEDS) : 1;
+  for (let n = 0; n < count; n++) await run(seededRandom(t));
+}
+
 function seedOfRun(): number {
   const { SEED } = process.env;
   return SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);

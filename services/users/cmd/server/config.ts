@@ -1,3 +1,4 @@
+import { cacheConfig } from "parapet/cache";
 import { defineConfig, oneOf, text, url } from "parapet/config";
 import { drainFits, httpConfig } from "parapet/http";
 import { lifecycleConfig } from "parapet/lifecycle";
@@ -26,7 +27,7 @@ export const usersConfig = defineConfig(
       secret: true,
       optional: true,
       example: "redis://:password@localhost:6379",
-      description: "The Redis of the cache; checked and kept secret, but not used before there is a cache.",
+      description: "The Redis of the cache, 7 or newer; without one each process has a cache of its own.",
     }),
     amqpUrl: url("AMQP_URL", {
       protocols: ["amqp:", "amqps:"],
@@ -36,6 +37,7 @@ export const usersConfig = defineConfig(
       description: "The RabbitMQ of the events; checked and kept secret, but not used before there are events.",
     }),
     database: postgresConfig,
+    cache: cacheConfig,
     http: httpConfig,
     lifecycle: lifecycleConfig,
   },

@@ -9,7 +9,7 @@ export function userRoutes(users: UserService): readonly Route[] {
   return implement(usersApi, {
     listUsers: async (ctx, { query }) => toUserPage(await users.list(ctx, { limit: DEFAULT_LIMIT, ...query })),
     getUser: async (ctx, { params }) => toUserView(await users.get(ctx, toUserId(params.id))),
-    createUser: async (ctx, { body }) => toUserView(await users.create(ctx, body)),
+    createUser: async (ctx, { body, once }) => toUserView(await users.create(ctx, body, once.replying(toUserView))),
     updateUser: async (ctx, { params, body, expected }) =>
       toUserView(await users.update(ctx, toUserId(params.id), { change: body, expected })),
     deleteUser: async (ctx, { params, expected }) => users.delete(ctx, toUserId(params.id), { expected }),

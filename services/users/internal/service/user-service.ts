@@ -1,4 +1,5 @@
 import type { Context } from "parapet/context";
+import type { Once } from "parapet/contract";
 import { parseCursor, toCursor } from "../model/cursor.ts";
 import {
   assertExpected,
@@ -9,7 +10,7 @@ import {
   type User,
   type UserChange,
 } from "../model/user.ts";
-import type { UserRepository } from "../model/user-repository.ts";
+import type { UserStore } from "../model/user-store.ts";
 
 export interface UserPage {
   readonly users: readonly User[];
@@ -17,15 +18,21 @@ export interface UserPage {
   readonly nextCursor: string | undefined;
 }
 
+interface UserServiceDependencies {
+  readonly store: UserStore;
+  /** Gives UUIDs that sort by creation, version 7. */
+  readonly newId: () => string;
+  readonly now: () => Date;
+}
+
 /** What the users service does, whatever brings the calls and whatever keeps the users. */
 export class UserService {
-  readonly #users: UserRepository;
+  readonly #store: UserStore;
   readonly #newId: () => string;
   readonly #now: () => Date;
 
-  /** `newId` gives UUIDs that sort by creation, version 7. */
-  constructor({ users, newId, now }: { users: UserRepository; newId: () => string; now: () => Date }) {
-    this.#users = users;
+  constructor({ store, newId, now }: UserServiceDependencies) {
+    this.#store = store;
     this.#newId = newId;
     this.#now = now;
   }
@@ -34,7 +41,7 @@ export class UserService {
   async list(ctx: Context, { limit, cursor }: { limit: number; cursor?: string }): Promise<UserPage> {
     const after = cursor === undefined ? undefined : parseCursor(cursor);
     // One more than asked for tells whether there is a next page.
-    const found = await this.#users.list(ctx, { after, limit: limit + 1 });
+    const found = await this.#store.users.list(ctx, { after, limit: limit + 1 });
     const users = found.slice(0, limit);
     const last = found.length > limit ? users.at(-1) : undefined;
     return { users, nextCursor: last && toCursor(last.id) };
@@ -42,15 +49,23 @@ export class UserService {
 
   /** Throws `not_found`. */
   async get(ctx: Context, id: string): Promise<User> {
-    return this.#users.get(ctx, id);
+    return this.#store.users.get(ctx, id);
   }
 
-  /** Throws `conflict` when the email address is taken. */
-  async create(ctx: Context, request: NewUser): Promise<User> {
-    const user = newUser(this.#newId(), request, this.#now());
-    await this.#users.create(ctx, user);
-    ctx.log.info("user created", { user_id: user.id, action: "create_user" });
-    return user;
+  /** Saves the user and announces it, both or neither. Throws `conflict` when the email address is taken. */
+  async create(ctx: Context, request: NewUser, once: Once<User>): Promise<User> {
+    const created = await this.#store.transaction(
+      ctx,
+      async (tx) => {
+        const user = newUser(this.#newId(), request, this.#now());
+        await tx.users.create(ctx, user);
+        tx.announce({ kind: "user_created", user });
+        return user;
+      },
+      once,
+    );
+    ctx.log.info("user created", { user_id: created.id, action: "create_user" });
+    return created;
   }
 
   /** Throws `not_found`, `conflict` when the email address is taken, and `stale` for a version that is not expected. */
@@ -59,9 +74,15 @@ export class UserService {
     id: string,
     { change, expected }: { change: UserChange; expected?: ExpectedVersions },
   ): Promise<User> {
-    const updated = await this.#users.update(ctx, id, (user) => {
-      assertExpected(user, expected);
-      return changeUser(user, change, this.#now());
+    const updated = await this.#store.transaction(ctx, async (tx) => {
+      let before: User | undefined;
+      const user = await tx.users.update(ctx, id, (user) => {
+        before = user;
+        assertExpected(user, expected);
+        return changeUser(user, change, this.#now());
+      });
+      if (user !== before) tx.announce({ kind: "user_updated", user });
+      return user;
     });
     ctx.log.info("user updated", { user_id: id, action: "update_user" });
     return updated;
@@ -69,7 +90,10 @@ export class UserService {
 
   /** Throws `not_found`, and `stale` for a version that is not expected. */
   async delete(ctx: Context, id: string, { expected }: { expected?: ExpectedVersions } = {}): Promise<void> {
-    await this.#users.delete(ctx, id, (user) => assertExpected(user, expected));
+    await this.#store.transaction(ctx, async (tx) => {
+      const user = await tx.users.delete(ctx, id, (user) => assertExpected(user, expected));
+      tx.announce({ kind: "user_deleted", user });
+    });
     ctx.log.info("user deleted", { user_id: id, action: "delete_user" });
   }
 }

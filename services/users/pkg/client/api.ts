@@ -68,6 +68,7 @@ export const usersApi = api("users", {
     reply: User,
     version: "version",
     location: "/api/v1/users/{id}",
+    idempotent: true,
     errors: ["conflict"],
   }),
   updateUser: patch("/api/v1/users/{id}", {

@@ -1,1 +1,2 @@
 export { ById, DEFAULT_LIMIT, NewUser, Page, User, UserChange, UserPage, usersApi } from "./api.ts";
+export { userCreated, userDeleted, userUpdated } from "./events.ts";

@@ -1,101 +1,71 @@
 import type { Context } from "parapet/context";
-import { type Database, type Queryable, type RowOf, row, sql, violates } from "parapet/postgres";
-import { emailKey, emailTaken, type User, userNotFound } from "../../model/user.ts";
+import { sql, type Transaction } from "parapet/postgres";
+import { emailKey, type User, userNotFound } from "../../model/user.ts";
 import type { UserRange, UserRepository } from "../../model/user-repository.ts";
+import { listUsers } from "./list-users.ts";
+import { toUser, UserRow } from "./user-row.ts";
 
-const UserRow = row({
-  id: "uuid",
-  name: "text",
-  email: "text",
-  version: "int4",
-  created_at: "timestamptz",
-  updated_at: "timestamptz",
-});
-type UserRow = RowOf<typeof UserRow>;
-
-const BEFORE_ALL_IDS = "00000000-0000-0000-0000-000000000000";
-
-/** Keeps users in PostgreSQL, in the table `users`. */
+/** Finds and changes users in a transaction of PostgreSQL. Changes travel with what comes next, at the latest the commit. */
 export class PostgresUserRepository implements UserRepository {
-  readonly #database: Database;
+  readonly #tx: Transaction;
 
-  constructor(database: Database) {
-    this.#database = database;
+  constructor(tx: Transaction) {
+    this.#tx = tx;
   }
 
-  async list(ctx: Context, { after = BEFORE_ALL_IDS, limit }: UserRange): Promise<User[]> {
-    const rows = await this.#database.query(
-      ctx,
-      sql(UserRow)`
-        select id, name, email, version, created_at, updated_at
-        from users where id > ${after} order by id limit ${limit}`,
-    );
-    return rows.map(toUser);
+  list(ctx: Context, range: UserRange): Promise<User[]> {
+    return listUsers(ctx, this.#tx, range);
   }
 
   async get(ctx: Context, id: string): Promise<User> {
-    const rows = await this.#database.query(
-      ctx,
-      sql(UserRow)`select id, name, email, version, created_at, updated_at from users where id = ${id}`,
+    return found(
+      await this.#tx.query(
+        ctx,
+        sql(UserRow)`select id, name, email, version, created_at, updated_at from users where id = ${id}`,
+      ),
     );
-    return found(rows);
   }
 
   async create(ctx: Context, { id, name, email, version, createdAt, updatedAt }: User): Promise<void> {
-    const inserted = this.#database.execute(
-      ctx,
-      sql`
-        insert into users (id, name, email, email_key, version, created_at, updated_at)
-        values (${id}, ${name}, ${email}, ${emailKey(email)}, ${version}, ${createdAt}, ${updatedAt})`,
-    );
-    await inserted.catch(throwEmailTaken);
+    ctx.throwIfDone();
+    this.#tx.executeSoon(sql`
+      insert into users (id, name, email, email_key, version, created_at, updated_at)
+      values (${id}, ${name}, ${email}, ${emailKey(email)}, ${version}, ${createdAt}, ${updatedAt})`);
   }
 
   async update(ctx: Context, id: string, change: (user: User) => User): Promise<User> {
-    const updated = this.#database.transaction(ctx, async (tx) => {
-      const user = await lock(ctx, tx, id);
-      const changed = change(user);
-      if (changed !== user) await save(ctx, tx, changed);
-      return changed;
-    });
-    return updated.catch(throwEmailTaken);
+    const user = await this.#lock(ctx, id);
+    const changed = change(user);
+    if (changed !== user) this.#save(changed);
+    return changed;
   }
 
-  async delete(ctx: Context, id: string, check: (user: User) => void): Promise<void> {
-    await this.#database.transaction(ctx, async (tx) => {
-      check(await lock(ctx, tx, id));
-      await tx.execute(ctx, sql`delete from users where id = ${id}`);
-    });
+  async delete(ctx: Context, id: string, check: (user: User) => void): Promise<User> {
+    const user = await this.#lock(ctx, id);
+    check(user);
+    this.#tx.executeSoon(sql`delete from users where id = ${id}`);
+    return user;
+  }
+
+  async #lock(ctx: Context, id: string): Promise<User> {
+    return found(
+      await this.#tx.query(
+        ctx,
+        sql(UserRow)`select id, name, email, version, created_at, updated_at from users where id = ${id} for update`,
+      ),
+    );
+  }
+
+  #save({ id, name, email, version, updatedAt }: User): void {
+    this.#tx.executeSoon(sql`
+      update users set name = ${name}, email = ${email}, email_key = ${emailKey(email)},
+        version = ${version}, updated_at = ${updatedAt}
+      where id = ${id}`);
   }
 }
 
-async function lock(ctx: Context, tx: Queryable, id: string): Promise<User> {
-  const rows = await tx.query(
-    ctx,
-    sql(UserRow)`select id, name, email, version, created_at, updated_at from users where id = ${id} for update`,
-  );
-  return found(rows);
-}
-
-async function save(ctx: Context, tx: Queryable, { id, name, email, version, updatedAt }: User): Promise<void> {
-  await tx.execute(
-    ctx,
-    sql`
-      update users
-      set name = ${name}, email = ${email}, email_key = ${emailKey(email)}, version = ${version}, updated_at = ${updatedAt}
-      where id = ${id}`,
-  );
-}
-
-function found([row]: readonly UserRow[]): User {
+function found(rows: readonly UserRow[]): User {
+  const [row] = rows;
   if (row === undefined) throw userNotFound();
   return toUser(row);
-}
-
-function toUser({ id, name, email, version, created_at, updated_at }: UserRow): User {
-  return { id, name, email, version, createdAt: created_at, updatedAt: updated_at };
-}
-
-function throwEmailTaken(thrown: unknown): never {
-  throw violates(thrown, "users_email_key_unique") ? emailTaken() : thrown;
 }

@@ -5,26 +5,29 @@ import { AppError, hasCode } from "parapet/errors";
 import { row, sql } from "parapet/postgres";
 import { describeStatements, eventually, postgresSandbox, testContext } from "parapet/testing";
 import { migrations } from "../../../migrations/index.ts";
+import { announcedIn } from "../../../test/announced.ts";
 import { newUser } from "../../model/user.ts";
-import { userRepositorySuite } from "../../model/user-repository.suite.ts";
-import { PostgresUserRepository } from "./postgres-user-repository.ts";
+import { userStoreSuite } from "../../model/user-store.suite.ts";
+import { PostgresUserStore } from "./postgres-user-store.ts";
 
-userRepositorySuite("the Postgres repository", async (t) => {
+userStoreSuite("the Postgres store", async (t) => {
   const { database } = await postgresSandbox(t, { migrations });
-  return new PostgresUserRepository(database);
+  return { store: new PostgresUserStore(database), announced: () => announcedIn(database) };
 });
 
 test("a caller that leaves while its update waits for the row hears so at once, and the user stays", async (t) => {
   const ctx = testContext();
   const { database } = await postgresSandbox(t, { migrations });
-  const users = new PostgresUserRepository(database);
+  const store = new PostgresUserStore(database);
   const ada = newUser("01932c07-4e2a-7d53-9b1f-6a2f0c8e5d41", { name: "Ada", email: "ada@example.com" }, new Date());
-  await users.create(ctx, ada);
+  await store.transaction(ctx, (tx) => tx.users.create(ctx, ada));
 
   await database.transaction(ctx, async (tx) => {
     await tx.execute(ctx, sql`update users set version = version where id = ${ada.id}`);
     await withCancel(ctx, async (caller, leave) => {
-      const waiting = users.update(caller, ada.id, (user) => ({ ...user, name: "never" }));
+      const waiting = store.transaction(caller, (tx) =>
+        tx.users.update(caller, ada.id, (user) => ({ ...user, name: "never" })),
+      );
       const rejected = assert.rejects(waiting, (thrown) => hasCode(thrown, "canceled"));
       const waiters = () =>
         database.query(
@@ -38,7 +41,7 @@ test("a caller that leaves while its update waits for the row hears so at once, 
       await eventually(async () => (await waiters()).length === 0);
     });
   });
-  assert.deepEqual(await users.get(ctx, ada.id), ada);
+  assert.deepEqual(await store.users.get(ctx, ada.id), ada);
 });
 
 // The statements that this describes are the ones that ran above.

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import { type Context, withCancel } from "parapet/context";
 import { AppError, type ErrorCode, hasCode } from "parapet/errors";
-import { testContext } from "parapet/testing";
+import { Replayed, testContext, testOnce } from "parapet/testing";
 import { assertExpected, changeUser, newUser, type User } from "./user.ts";
 import type { UserRepository } from "./user-repository.ts";
+import type { UserStore, UserTransaction } from "./user-store.ts";
 
 const EARLY = new Date("2026-01-31T12:00:00.001Z");
 const LATE = new Date("2026-01-31T12:00:00.002Z");
@@ -13,9 +14,19 @@ const ada = newUser("01932c07-4e2a-7d53-9b1f-000000000001", { name: "ada", email
 const bob = newUser("01932c07-4e2a-7d53-9b1f-000000000002", { name: "bob", email: "bob@example.com" }, EARLY);
 const cyd = newUser("01932c07-4e2a-7d53-9b1f-000000000003", { name: "cyd", email: "cyd@example.com" }, EARLY);
 
-/** What holds for every `UserRepository`. `make` gives an empty one, and cleans up with the test. */
-export function userRepositorySuite(name: string, make: (t: TestContext) => Promise<UserRepository>): void {
+/** A store, and what it is known to have announced. */
+export interface UserStoreUnderTest {
+  readonly store: UserStore;
+  /** The kinds and ids of the facts that were announced, oldest first. */
+  announced(): Promise<readonly string[]>;
+}
+
+/** What holds for every `UserStore`. `make` gives an empty one, and cleans up with the test. */
+export function userStoreSuite(name: string, make: (t: TestContext) => Promise<UserStoreUnderTest>): void {
   const holds = (title: string, body: (ctx: Context, users: UserRepository) => Promise<void>): void => {
+    test(title, async (t) => body(testContext(), eachInItsOwn((await make(t)).store)));
+  };
+  const holdsOf = (title: string, body: (ctx: Context, under: UserStoreUnderTest) => Promise<void>): void => {
     test(title, async (t) => body(testContext(), await make(t)));
   };
 
@@ -165,6 +176,99 @@ export function userRepositorySuite(name: string, make: (t: TestContext) => Prom
     });
   });
 
+  describe(`${name} commits all of a transaction or nothing`, () => {
+    holdsOf(
+      "what was changed and announced together is there together, in the order of the commits",
+      async (ctx, under) => {
+        await under.store.transaction(ctx, async (tx) => {
+          for (const user of [ada, bob]) {
+            await tx.users.create(ctx, user);
+            tx.announce({ kind: "user_created", user });
+          }
+          assert.deepEqual(await tx.users.get(ctx, ada.id), ada);
+        });
+        const renamed = await under.store.transaction(ctx, async (tx) => {
+          const user = await tx.users.update(ctx, ada.id, rename("Ada L."));
+          tx.announce({ kind: "user_updated", user });
+          return user;
+        });
+        await under.store.transaction(ctx, async (tx) => {
+          tx.announce({ kind: "user_deleted", user: await tx.users.delete(ctx, ada.id, allow) });
+        });
+        assert.equal(renamed.name, "Ada L.");
+        assert.deepEqual(await under.store.users.list(ctx, { after: undefined, limit: 10 }), [bob]);
+        assert.deepEqual(await under.announced(), [
+          `user_created ${ada.id}`,
+          `user_created ${bob.id}`,
+          `user_updated ${ada.id}`,
+          `user_deleted ${ada.id}`,
+        ]);
+      },
+    );
+
+    holdsOf("when the work throws, nothing was changed and nothing announced", async (ctx, under) => {
+      const broken = new AppError("stale", "the work changed its mind");
+      const failing = under.store.transaction(ctx, async (tx) => {
+        await tx.users.create(ctx, ada);
+        tx.announce({ kind: "user_created", user: ada });
+        throw broken;
+      });
+      await assert.rejects(failing, broken);
+      assert.deepEqual(await under.store.users.list(ctx, { after: undefined, limit: 10 }), []);
+      assert.deepEqual(await under.announced(), []);
+    });
+
+    holdsOf("a transaction that does nothing is one", async (ctx, under) => {
+      assert.equal(await under.store.transaction(ctx, async () => 7), 7);
+    });
+  });
+
+  describe(`${name} does once what is claimed once`, () => {
+    const creating = (ctx: Context, store: UserStore, user: User, key: string, fingerprint?: string) =>
+      store.transaction(
+        ctx,
+        async (tx) => {
+          await tx.users.create(ctx, user);
+          tx.announce({ kind: "user_created", user });
+          return user.name;
+        },
+        testOnce(key, fingerprint),
+      );
+
+    holdsOf("a claim that comes again is replayed, and its work does not run", async (ctx, under) => {
+      assert.equal(await creating(ctx, under.store, ada, "k"), "ada");
+      await assert.rejects(creating(ctx, under.store, bob, "k"), replayed("ada"));
+      assert.deepEqual(await under.store.users.list(ctx, { after: undefined, limit: 10 }), [ada]);
+      assert.deepEqual(await under.announced(), [`user_created ${ada.id}`]);
+      assert.equal(await creating(ctx, under.store, bob, "another"), "bob");
+    });
+
+    holdsOf("a key that was used for something else is refused", async (ctx, under) => {
+      await creating(ctx, under.store, ada, "k");
+      await assertThrows("invalid", creating(ctx, under.store, bob, "k", "another request"));
+    });
+
+    holdsOf("a claim whose work failed is free again", async (ctx, under) => {
+      await creating(ctx, under.store, ada, "k");
+      await assertThrows("conflict", creating(ctx, under.store, { ...bob, email: ada.email }, "l"), "email");
+      assert.equal(await creating(ctx, under.store, bob, "l"), "bob");
+    });
+
+    holdsOf("F26: of many with one claim at once, one does the work and all get its reply", async (ctx, under) => {
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 50 }, (_, n) => {
+          const id = `${ada.id.slice(0, -2)}${String(10 + n)}`;
+          return creating(ctx, under.store, { ...ada, id, email: `${n}@example.com` }, "k");
+        }),
+      );
+      const done = outcomes.filter(({ status }) => status === "fulfilled");
+      const replays = outcomes.filter((one) => one.status === "rejected" && replayed("ada")(one.reason));
+      assert.deepEqual([done.length, replays.length], [1, 49]);
+      assert.equal((await under.store.users.list(ctx, { after: undefined, limit: 100 })).length, 1);
+      assert.equal((await under.announced()).length, 1);
+    });
+  });
+
   describe(`${name} heeds its context`, () => {
     holds("a caller that is gone changes nothing and learns nothing", async (ctx, users) => {
       await create(ctx, users, ada);
@@ -179,6 +283,28 @@ export function userRepositorySuite(name: string, make: (t: TestContext) => Prom
       assert.deepEqual(await users.list(ctx, { after: undefined, limit: 10 }), [ada]);
     });
   });
+}
+
+/** A repository that makes each change in a transaction of its own. */
+function eachInItsOwn(store: UserStore): UserRepository {
+  return {
+    list: (ctx, range) => store.users.list(ctx, range),
+    get: (ctx, id) => store.users.get(ctx, id),
+    create: (ctx, user) => store.transaction(ctx, (tx) => tx.users.create(ctx, user)),
+    update: (ctx, id, change) => store.transaction(ctx, (tx) => announced(tx, tx.users.update(ctx, id, change))),
+    delete: (ctx, id, check) => store.transaction(ctx, (tx) => announced(tx, tx.users.delete(ctx, id, check))),
+  };
+}
+
+/** A change that nobody hears of would stay in caches. */
+async function announced(tx: UserTransaction, change: Promise<User>): Promise<User> {
+  const user = await change;
+  tx.announce({ kind: "user_updated", user });
+  return user;
+}
+
+function replayed(reply: unknown): (thrown: unknown) => boolean {
+  return (thrown) => thrown instanceof Replayed && thrown.reply === reply;
 }
 
 const allow = () => {};

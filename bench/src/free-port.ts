@@ -1,0 +1,14 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { AppError } from "parapet/errors";
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new AppError("internal", "a TCP server has a port");
+  return address.port;
+}

@@ -1,0 +1,113 @@
+import pg from "pg";
+import { parserOf } from "./column-parsers.ts";
+import type { DriverQuery, DriverResult } from "./driver-client.ts";
+
+/** What this file uses of the driver's connection, whose own types leave out how it sends. */
+interface DriverConnection {
+  readonly submittedNamedStatements: Record<string, string>;
+  readonly stream: { cork(): void; uncork(): void };
+  sync(): void;
+}
+
+/** What this file uses of the driver's query. */
+interface DriverStatement {
+  readonly name: string | undefined;
+  readonly text: string;
+  readonly _result: { _types: unknown };
+  prepare(connection: DriverConnection): void;
+  handleRowDescription(message: unknown): void;
+  handleDataRow(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: DriverConnection): void;
+  handleReadyForQuery(connection: DriverConnection): void;
+}
+
+type Done = (error: Error | undefined, results: readonly DriverResult[]) => void;
+
+/**
+ * Several statements in one round trip, with one Sync behind them all: the server stops at the first that fails, so that
+ * none runs whose predecessor did not. The driver's own pipeline has a Sync behind each, and would run what comes after a
+ * failed BEGIN outside of any transaction. (PostgreSQL, Frontend/Backend Protocol, 55.2.4 Pipelining.)
+ */
+export class Batch {
+  readonly #statements: readonly DriverStatement[];
+  readonly #done: Done;
+  readonly #results: DriverResult[] = [];
+  #failure: Error | undefined;
+  #at = 0;
+
+  constructor(queries: readonly DriverQuery[], done: Done) {
+    this.#done = done;
+    this.#statements = queries.map((query) => driverStatement(query, (result) => this.#results.push(result)));
+  }
+
+  /** The driver takes the statement that the server parsed for the one that it remembers by name. */
+  get name(): string | undefined {
+    return this.#statements[this.#at]?.name;
+  }
+
+  get text(): string | undefined {
+    return this.#statements[this.#at]?.text;
+  }
+
+  submit(connection: DriverConnection): null {
+    const unsynced = Object.create(connection, { sync: { value: () => {} } }) as DriverConnection;
+    connection.stream.cork();
+    try {
+      for (const statement of this.#statements) statement.prepare(unsynced);
+      connection.sync();
+    } finally {
+      connection.stream.uncork();
+    }
+    return null;
+  }
+
+  handleRowDescription(message: unknown): void {
+    this.#statements[this.#at]?.handleRowDescription(message);
+  }
+
+  handleDataRow(message: unknown): void {
+    this.#statements[this.#at]?.handleDataRow(message);
+  }
+
+  handleCommandComplete(message: unknown, connection: DriverConnection): void {
+    const statement = this.#statements[this.#at++];
+    statement?.handleCommandComplete(message, connection);
+    statement?.handleReadyForQuery(connection);
+  }
+
+  handleEmptyQuery(connection: DriverConnection): void {
+    this.#statements[this.#at++]?.handleReadyForQuery(connection);
+  }
+
+  handleError(error: Error, connection: DriverConnection): void {
+    // What was skipped was not parsed either.
+    for (const { name } of this.#statements.slice(this.#at)) {
+      if (name !== undefined) delete connection.submittedNamedStatements[name];
+    }
+    this.#fail(error);
+  }
+
+  handleReadyForQuery(): void {
+    if (this.#failure === undefined) this.#done(undefined, this.#results);
+  }
+
+  // The driver calls twice when the connection is lost between an error and the server's readiness.
+  #fail(error: Error): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = error;
+    this.#done(error, []);
+  }
+}
+
+const types = { getTypeParser: parserOf };
+
+function driverStatement(query: DriverQuery, onResult: (result: DriverResult) => void): DriverStatement {
+  const done = (error: Error | null, result: unknown) => {
+    if (error === null) onResult(result as DriverResult);
+  };
+  const config = { ...query, values: [...(query.values ?? [])] };
+  const statement = new pg.Query(config, undefined, done as never) as unknown as DriverStatement;
+  // What the driver does for the queries that it makes itself.
+  statement._result._types = types;
+  return statement;
+}

@@ -1,0 +1,42 @@
+import type { Context } from "../context/index.ts";
+import type { DriverQuery, DriverResult } from "./driver-client.ts";
+import { LANE_LOCK_TIMEOUT_MS, LANE_STATEMENT_TIMEOUT_MS, Lane, type LaneOptions } from "./lane.ts";
+
+/** How many connections the short statements of a process share: with two, one that stalls does not stall them all. */
+const LANES = 2;
+
+/** The connections that short statements share; each goes where the fewest are under way. */
+export class Lanes {
+  readonly #lanes: readonly Lane[];
+
+  constructor(options: LaneOptions) {
+    const statementTimeoutMs = Math.min(LANE_STATEMENT_TIMEOUT_MS, options.statementTimeoutMs);
+    const lockTimeoutMs = Math.min(LANE_LOCK_TIMEOUT_MS, options.lockTimeoutMs);
+    this.#lanes = Array.from({ length: LANES }, () => new Lane({ ...options, statementTimeoutMs, lockTimeoutMs }));
+  }
+
+  /** How many of the connections are open, and how many statements are under way on them or wait for one. */
+  get stats(): { readonly open: number; readonly inFlight: number } {
+    const inFlight = this.#lanes.reduce((sum, lane) => sum + lane.inFlight, 0);
+    return { open: this.#lanes.filter(({ isOpen }) => isOpen).length, inFlight };
+  }
+
+  /** Runs one statement; throws as `Lane.run` does. */
+  run(ctx: Context, query: DriverQuery): Promise<DriverResult> {
+    return this.#leastBusy().run(ctx, query);
+  }
+
+  /** Opens every connection; throws `unavailable` when one can't be. */
+  async warmUp(ctx: Context): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.run(ctx, { text: "select", name: "p_warm_up" })));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  #leastBusy(): Lane {
+    const [first, ...others] = this.#lanes as readonly [Lane, ...Lane[]];
+    return others.reduce((least, lane) => (lane.inFlight < least.inFlight ? lane : least), first);
+  }
+}

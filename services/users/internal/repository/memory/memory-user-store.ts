@@ -1,0 +1,105 @@
+import type { Context } from "parapet/context";
+import type { Once } from "parapet/contract";
+import { emailKey, emailTaken, type User, userNotFound } from "../../model/user.ts";
+import type { UserRange, UserReader, UserRepository } from "../../model/user-repository.ts";
+import type { UserFact, UserStore, UserTransaction } from "../../model/user-store.ts";
+
+interface KeptReply {
+  readonly fingerprint: string;
+  readonly reply: string;
+}
+
+/** Keeps users in this process: for tests. One transaction runs at a time. */
+export class MemoryUserStore implements UserStore {
+  /** What the committed transactions announced, oldest first. */
+  readonly facts: UserFact[] = [];
+  readonly #users = new MemoryUserRepository();
+  readonly #replies = new Map<string, KeptReply>();
+  #turn: Promise<unknown> = Promise.resolve();
+
+  get users(): UserReader {
+    return this.#users;
+  }
+
+  transaction<T>(ctx: Context, work: (tx: UserTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
+    const done = this.#turn.then(() => this.#transact(ctx, work, once));
+    this.#turn = done.catch(() => {});
+    return done;
+  }
+
+  async #transact<T>(ctx: Context, work: (tx: UserTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
+    ctx.throwIfDone();
+    const claim = once?.take();
+    const name = JSON.stringify([claim?.principal, claim?.operation, claim?.key]);
+    const kept = claim && this.#replies.get(name);
+    if (kept !== undefined && kept.fingerprint !== claim?.fingerprint) once?.refuseMismatch();
+    if (kept !== undefined) once?.replay(kept.reply);
+    const facts: UserFact[] = [];
+    const result = await this.#users.undoingFailure(() =>
+      work({ users: this.#users, announce: (fact) => facts.push(fact) }),
+    );
+    this.facts.push(...facts);
+    if (once && claim) this.#replies.set(name, { fingerprint: claim.fingerprint, reply: once.encode(result) });
+    return result;
+  }
+}
+
+class MemoryUserRepository implements UserRepository {
+  #users = new Map<string, User>();
+
+  /** Runs `work`; when it throws, all is as before. */
+  async undoingFailure<T>(work: () => Promise<T>): Promise<T> {
+    const before = new Map(this.#users);
+    try {
+      return await work();
+    } catch (thrown) {
+      this.#users = before;
+      throw thrown;
+    }
+  }
+
+  async list(ctx: Context, { after = "", limit }: UserRange): Promise<User[]> {
+    ctx.throwIfDone();
+    const ids = [...this.#users.keys()].filter((id) => id > after).sort();
+    return ids.slice(0, limit).map((id) => this.#find(id));
+  }
+
+  async get(ctx: Context, id: string): Promise<User> {
+    ctx.throwIfDone();
+    return this.#find(id);
+  }
+
+  async create(ctx: Context, user: User): Promise<void> {
+    ctx.throwIfDone();
+    this.#save(user);
+  }
+
+  async update(ctx: Context, id: string, change: (user: User) => User): Promise<User> {
+    ctx.throwIfDone();
+    const changed = change(this.#find(id));
+    this.#save(changed);
+    return changed;
+  }
+
+  async delete(ctx: Context, id: string, check: (user: User) => void): Promise<User> {
+    ctx.throwIfDone();
+    const user = this.#find(id);
+    check(user);
+    this.#users.delete(id);
+    return user;
+  }
+
+  #find(id: string): User {
+    const user = this.#users.get(id);
+    if (user === undefined) throw userNotFound();
+    return user;
+  }
+
+  #save(user: User): void {
+    const key = emailKey(user.email);
+    for (const other of this.#users.values()) {
+      if (other.id !== user.id && emailKey(other.email) === key) throw emailTaken();
+    }
+    this.#users.set(user.id, user);
+  }
+}
