@@ -90,7 +90,8 @@ export class Exchange implements HttpRequest {
   /** Finds the route, runs it and answers, whatever happens. Never throws. */
   async run(): Promise<void> {
     try {
-      const reply = await this.#dispatch();
+      // Its caller may have left since it began, or it was told to stop.
+      const reply = this.#isOpen ? await this.#dispatch() : undefined;
       if (reply !== undefined) this.#answer(reply);
     } catch (thrown) {
       this.#fail(this.#translate(thrown));

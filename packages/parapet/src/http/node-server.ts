@@ -20,6 +20,22 @@ export interface NodeServerOptions {
 /** How often timeouts are looked at, in milliseconds. */
 export const SWEEP_MS = 1000;
 
+/**
+ * Runs what begins within one turn of the event loop one after the other, when all of it has been read. Reading, running and
+ * answering each request by itself costs twice the processor time: each step finds the caches full of the others.
+ */
+function createTurns(): (exchange: Exchange) => void {
+  let begun: Exchange[] = [];
+  const runAll = (): void => {
+    const turn = begun;
+    begun = [];
+    for (const exchange of turn) void exchange.run();
+  };
+  return (exchange) => {
+    if (begun.push(exchange) === 1) setImmediate(runAll);
+  };
+}
+
 /** Makes the node:http server whose every event ends in an exchange or a refusal. It does not listen yet. */
 export function createNodeServer(door: Door, connections: Connections, options: NodeServerOptions): http.Server {
   const server = http.createServer({
@@ -33,6 +49,7 @@ export function createNodeServer(door: Door, connections: Connections, options: 
     // Whatever the command line says.
     insecureHTTPParser: false,
   });
+  const runTogether = createTurns();
   // A bound here would cut fields off in silence; the head's own check refuses.
   server.maxHeadersCount = 0;
   server.maxConnections = options.maxConnections;
@@ -61,7 +78,7 @@ export function createNodeServer(door: Door, connections: Connections, options: 
   function begin(parts: Omit<ExchangeParts, "onOver">): Exchange {
     const exchange = new Exchange(door, { ...parts, onOver: () => connections.ended(exchange) });
     connections.began(exchange);
-    void exchange.run();
+    runTogether(exchange);
     return exchange;
   }
 

@@ -17,7 +17,7 @@ test("it runs round after round, and at once while there is more to do", async (
   const { ctx, component } = repeating(t, async () => ++rounds < 5, 20);
   const startedAt = performance.now();
   await component.start(ctx);
-  await eventually(() => rounds === 5);
+  await eventually(() => rounds >= 5);
   assert.ok(performance.now() - startedAt < 20 * 4, "one wait, not five");
   await eventually(() => rounds > 5);
 });
@@ -34,7 +34,7 @@ test("a round that fails, or takes too long, is logged once, costs a longer wait
     return false;
   });
   await component.start(ctx);
-  await eventually(() => at.length === 4);
+  await eventually(() => at.length >= 4);
   const [first = 0, second = 0, third = 0] = at;
   assert.ok(second - first >= 2 * 5 * 0.8 - 1 && third - second >= 50, at.join());
   const logged = ctx.lines.filter(({ msg }) => msg === "a background round failed");

@@ -48,6 +48,7 @@ export class Lane {
   #abandoned = 0;
   #answeredAt = 0;
   #watch: NodeJS.Timeout | undefined;
+  #isHoldingBack = false;
   #isClosed = false;
 
   constructor(options: LaneOptions) {
@@ -108,6 +109,7 @@ export class Lane {
         reject(reason);
       });
       if (this.#sent++ === 0) this.#watchSilence();
+      this.#holdBack(client);
       client.query(query, (error, result) => {
         off();
         this.#sent--;
@@ -165,6 +167,17 @@ export class Lane {
   #cut(): void {
     this.#client = undefined;
     this.#socket?.destroy();
+  }
+
+  /** Gathers what is sent in one go of the event loop into one write. */
+  #holdBack({ connection: { stream } }: DriverClient): void {
+    if (this.#isHoldingBack) return;
+    this.#isHoldingBack = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isHoldingBack = false;
+      stream.uncork();
+    });
   }
 
   /** Nobody waits for what runs any more, and what runs does not end: the server ends it when the connection is gone. */
