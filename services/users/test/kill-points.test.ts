@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import {
   commit,
@@ -19,6 +19,7 @@ import {
   postgresSandbox,
   type SeededRandom,
   startService,
+  type TestScope,
   testContext,
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
@@ -75,14 +76,14 @@ const points: readonly KillPoint[] = [
 
 for (const point of points) {
   test(`${point.id}: ${point.title}: a retry with the same key finds or makes one user, one event, one reply`, async (t) => {
-    await forEachSeed(t, (random) => killedAt(t, point, random));
+    await forEachSeed(t, (random, scope) => killedAt(scope, point, random));
   });
 }
 
 test("K5: killed with the commit done and its reply withheld: a retry with the same key is a replay", async (t) => {
-  await forEachSeed(t, async (random) => {
-    const users = await usersBehindWire(t, random);
-    const link = await faultProxy(t, users.service.url);
+  await forEachSeed(t, async (random, scope) => {
+    const users = await usersBehindWire(scope, random);
+    const link = await faultProxy(scope, users.service.url);
     const begun = users.wire.when(statement(/^begin/i));
     const done = users.wire.when(committed);
     // It will never hear.
@@ -92,12 +93,12 @@ test("K5: killed with the commit done and its reply withheld: a retry with the s
     await firedInTime(done.fired);
     await delay(random.below(5));
     await killed(users.service);
-    await retriedOnce(t, users, { isSaved: true });
+    await retriedOnce(scope, users, { isSaved: true });
   });
 });
 
 async function killedAt(
-  t: TestContext,
+  t: TestScope,
   { match, fate, behind, isSaved }: KillPoint,
   random: SeededRandom,
 ): Promise<void> {
@@ -117,7 +118,7 @@ async function killedAt(
 type UsersBehindWire = Awaited<ReturnType<typeof usersBehindWire>>;
 
 /** The shipped service behind a proxy that acts on frames, with some history: its statements may be prepared already. */
-async function usersBehindWire(t: TestContext, random: SeededRandom) {
+async function usersBehindWire(t: TestScope, random: SeededRandom) {
   const { url, database } = await postgresSandbox(t, { migrations });
   const wire = await createPostgresProxy(url);
   t.after(() => wire.close());
@@ -144,7 +145,7 @@ async function firedInTime(fired: Promise<unknown>): Promise<void> {
 }
 
 /** Starts the service again and retries, as a client would: what was saved is replayed, and all there is is there once. */
-async function retriedOnce(t: TestContext, users: UsersBehindWire, { isSaved }: { isSaved: boolean }): Promise<void> {
+async function retriedOnce(t: TestScope, users: UsersBehindWire, { isSaved }: { isSaved: boolean }): Promise<void> {
   const again = await startService(t, SERVER, { env: { DATABASE_URL: users.url } });
   let first: Response | undefined;
   await eventually(async () => {

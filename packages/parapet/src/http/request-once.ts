@@ -67,10 +67,13 @@ export class RequestOnce implements OnceDoor<unknown> {
   }
 }
 
-function claimOf({ method, endpoint, path, headers, principal }: HttpRequest, body: unknown): OnceClaim | undefined {
+function claimOf(
+  { method, endpoint, path, query, headers, principal }: HttpRequest,
+  body: unknown,
+): OnceClaim | undefined {
   const key = parseIdempotencyKey(headers["idempotency-key"]);
   if (key === undefined) return undefined;
-  const content = `${method} ${path}\n${canonicalJson(body)}`;
+  const content = `${method} ${path}?${query}\n${canonicalJson(body)}`;
   const fingerprint = createHash("sha256").update(content).digest("base64url");
   return { principal: principal ?? "", operation: `${method} ${endpoint}`, key, fingerprint };
 }

@@ -46,6 +46,8 @@ export function appendToOutbox<E extends EventContract>(tx: Transaction, event: 
 
 /** In the order of their locks, so that no two transactions wait for each other; those of one key in the order of the calls. */
 function flush(tx: Transaction, rows: readonly OutboxRow[]): void {
+  // What another hook appends from now on is flushed by a hook of its own.
+  pending.delete(tx);
   // A stable sort, by the language.
   for (const row of rows.toSorted((one, other) => one.hash - other.hash)) tx.executeAtCommit(toInsert(row));
 }

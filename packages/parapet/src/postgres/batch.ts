@@ -33,11 +33,18 @@ export class Batch {
   readonly #done: Done;
   readonly #results: DriverResult[] = [];
   #failure: Error | undefined;
+  /** A row that could not be read; the statements behind it were run all the same. */
+  #unread: Error | undefined;
   #at = 0;
 
   constructor(queries: readonly DriverQuery[], done: Done) {
     this.#done = done;
-    this.#statements = queries.map((query) => driverStatement(query, (result) => this.#results.push(result)));
+    this.#statements = queries.map((query) =>
+      driverStatement(query, (error, result) => {
+        if (error === null) this.#results.push(result as DriverResult);
+        else this.#unread ??= error;
+      }),
+    );
   }
 
   /** The driver takes the statement that the server parsed for the one that it remembers by name. */
@@ -88,7 +95,8 @@ export class Batch {
   }
 
   handleReadyForQuery(): void {
-    if (this.#failure === undefined) this.#done(undefined, this.#results);
+    if (this.#unread !== undefined) this.#fail(this.#unread);
+    else if (this.#failure === undefined) this.#done(undefined, this.#results);
   }
 
   // The driver calls twice when the connection is lost between an error and the server's readiness.
@@ -101,10 +109,7 @@ export class Batch {
 
 const types = { getTypeParser: parserOf };
 
-function driverStatement(query: DriverQuery, onResult: (result: DriverResult) => void): DriverStatement {
-  const done = (error: Error | null, result: unknown) => {
-    if (error === null) onResult(result as DriverResult);
-  };
+function driverStatement(query: DriverQuery, done: (error: Error | null, result: unknown) => void): DriverStatement {
   const config = { ...query, values: [...(query.values ?? [])] };
   const statement = new pg.Query(config, undefined, done as never) as unknown as DriverStatement;
   // What the driver does for the queries that it makes itself.

@@ -39,11 +39,11 @@ export class CheckedOut implements Queryable {
   }
 
   async query<Row>(ctx: Context, statement: RowStatement<Row>): Promise<readonly Row[]> {
-    return rowsOf(statement, await this.#run(ctx, statement));
+    return rowsOf(statement, await this.run(ctx, statement));
   }
 
   async execute(ctx: Context, statement: Statement): Promise<number> {
-    return affected(await this.#run(ctx, statement));
+    return affected(await this.run(ctx, statement));
   }
 
   transaction<T>(ctx: Context, work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
@@ -65,7 +65,8 @@ export class CheckedOut implements Queryable {
     return this.#pool.end(ctx);
   }
 
-  #run(ctx: Context, statement: Statement): Promise<DriverResult | undefined> {
+  /** The result of one statement; throws as `query` does. */
+  run(ctx: Context, statement: Statement): Promise<DriverResult | undefined> {
     const { runner, statementTimeoutMs } = this.#options;
     return againOnStalePlan(() =>
       this.withSession(ctx, async (session) => {

@@ -7,13 +7,14 @@ import { DEFAULT_POOL_MAX, DEFAULT_STATEMENT_TIMEOUT_MS } from "./config.ts";
 import type { DriverQuery, DriverResult } from "./driver-client.ts";
 import { type Instruments, instrumentsOf } from "./instruments.ts";
 import { Lanes } from "./lanes.ts";
-import { type Loader, type LoaderOptions, TurnLoader } from "./loader.ts";
+import { type Loader, type LoaderKey, type LoaderOptions, TurnLoader } from "./loader.ts";
 import { migrate } from "./migrate.ts";
 import type { Migrations } from "./migrations.ts";
 import { affected, type Queryable, rowsOf } from "./queryable.ts";
 import { ReadinessWatch } from "./readiness-watch.ts";
 import { appliedMigrations, schemaProblem, schemaState } from "./schema-state.ts";
-import type { RowStatement, SqlValue, Statement } from "./sql.ts";
+import type { RowStatement, Statement, StatementSite } from "./sql.ts";
+import { sqlstateOf } from "./sqlstate.ts";
 import { againOnStalePlan, StatementRunner } from "./statement-runner.ts";
 import type { Transaction } from "./transaction.ts";
 import type { TransactionOptions } from "./transactor.ts";
@@ -55,7 +56,7 @@ export interface Database extends Component, Readiness, Queryable, Transactional
   /** For what no request waits for: two connections apart, so that neither starves the other. */
   readonly background: Queryable & Transactional;
   /** Merges point reads of concurrent requests into one statement; made once, in a constructor, and not for transactions. */
-  loader<Key extends SqlValue, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row>;
+  loader<Key extends LoaderKey, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row>;
 }
 
 /** A PostgreSQL database, 14 or newer. Makes no connection before `start` or the first statement. */
@@ -67,6 +68,9 @@ const LOCK_TIMEOUT_MS = 2000;
 /** The longest that a route may take. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
+const LOCK_NOT_AVAILABLE = "55P03";
+/** How long a statement that met a lock goes by a connection of its own. */
+const DETOUR_MS = 1000;
 /** Readiness, migrations' state, cleaning and relaying take turns on these. */
 const BACKGROUND_MAX = 2;
 
@@ -81,6 +85,8 @@ class PostgresDatabase implements Database {
   readonly #lanes: Lanes;
   readonly #runner: StatementRunner;
   readonly #foreground: CheckedOut;
+  /** Statements that met a lock, and until when they go by a connection of their own. */
+  readonly #lockedOut = new Map<StatementSite, number>();
   readonly #readiness: ReadinessWatch;
   readonly #unwatch: () => void;
 
@@ -139,7 +145,7 @@ class PostgresDatabase implements Database {
     return this.#foreground.transaction(ctx, work, options);
   }
 
-  loader<Key extends SqlValue, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row> {
+  loader<Key extends LoaderKey, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row> {
     return new TurnLoader(options, {
       query: (ctx, statement) => this.query(ctx, statement),
       log: this.#log,
@@ -147,10 +153,28 @@ class PostgresDatabase implements Database {
     });
   }
 
-  #run(ctx: Context, statement: Statement): Promise<DriverResult> {
-    return againOnStalePlan(() =>
-      this.#runner.run([statement], ([query]) => this.#lanes.run(ctx, query as DriverQuery)),
-    );
+  async #run(ctx: Context, statement: Statement): Promise<DriverResult | undefined> {
+    const { site } = statement;
+    if (this.#isLockedOut(site)) return this.#foreground.run(ctx, statement);
+    try {
+      return await againOnStalePlan(() =>
+        this.#runner.run([statement], ([query]) => this.#lanes.run(ctx, query as DriverQuery)),
+      );
+    } catch (thrown) {
+      if (sqlstateOf(thrown) !== LOCK_NOT_AVAILABLE) throw thrown;
+      // It has done nothing yet, and waits on where it holds up nobody.
+      this.#lockedOut.set(site, performance.now() + DETOUR_MS);
+      return this.#foreground.run(ctx, statement);
+    }
+  }
+
+  /** Tells whether a statement met a lock of late, and so had better not be sent before those of others. */
+  #isLockedOut(site: StatementSite): boolean {
+    const until = this.#lockedOut.get(site);
+    if (until === undefined) return false;
+    if (performance.now() < until) return true;
+    this.#lockedOut.delete(site);
+    return false;
   }
 
   async #notReadyBecause(ctx: Context): Promise<string | undefined> {

@@ -25,7 +25,11 @@ export interface DriverClient {
   /** Null while the server, or a proxy before it, has not told. */
   readonly processID: number | null;
   readonly secretKey: number | null;
-  readonly connection: { readonly stream: Duplex };
+  readonly connection: {
+    readonly stream: Duplex;
+    /** The texts of the statements that the server has prepared, as the driver believes, by their names. */
+    readonly parsedStatements: Record<string, string>;
+  };
   query(query: DriverQuery, done: (error: Error | undefined, result: DriverResult) => void): void;
   query(batch: Batch): void;
   on(event: "error", listener: (error: Error) => void): unknown;
@@ -37,6 +41,11 @@ export interface DriverClient {
 /** Takes a client of the driver; its type is not named, so that no declaration of ours needs the driver's. */
 export function driverClient(client: EventEmitter): DriverClient {
   return client as unknown as DriverClient;
+}
+
+/** Has the driver prepare statements anew that the server does not know. */
+export function forget({ connection: { parsedStatements } }: DriverClient, queries: readonly DriverQuery[]): void {
+  for (const { name } of queries) if (name !== undefined) delete parsedStatements[name];
 }
 
 /** What a cancel names the session by; undefined behind a proxy that keeps it to itself. */

@@ -2,16 +2,17 @@ import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { type Context, orDone, rootContext } from "../context/index.ts";
+import { AppError } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession, type RunQuery } from "./connection.ts";
-import { type DriverClient, type DriverQuery, type DriverResult, driverClient } from "./driver-client.ts";
+import { type DriverClient, type DriverQuery, type DriverResult, driverClient, forget } from "./driver-client.ts";
 import { guardedSocket } from "./guarded-socket.ts";
-import { databaseError, endsSession, sqlstateOf, unavailable } from "./sqlstate.ts";
+import { databaseError, endsSession, isForgotten, sqlstateOf, unavailable } from "./sqlstate.ts";
 
 /** The longest that the server lets one statement of a lane run, in milliseconds: those behind it wait as long. */
 export const LANE_STATEMENT_TIMEOUT_MS = 1000;
-/** The longest that one may wait for a lock, in milliseconds. */
-export const LANE_LOCK_TIMEOUT_MS = 500;
+/** The longest that one may wait for a lock here, in milliseconds; it waits on elsewhere. */
+export const LANE_LOCK_TIMEOUT_MS = 100;
 /** How long a lane may be silent with statements under way before it is cut: the server's limit, and as long to say so. */
 const SILENCE_MS = 2000;
 /** How long a caller waits for a connection that is being made. */
@@ -116,14 +117,16 @@ export class Lane {
         if (hasLeft) this.#abandoned--;
         this.#answeredAt = performance.now();
         if (!error) return resolve(result);
-        if (endsSession(sqlstateOf(error))) this.#lose(client);
+        if (isForgotten(error)) forget(client, [query]);
+        // One of ours says that a row could not be read, and nothing about the connection.
+        if (!(error instanceof AppError) && endsSession(sqlstateOf(error))) this.#lose(client);
         reject(databaseError(error, "in session"));
       });
     });
   }
 
   #connected(): Promise<DriverClient> {
-    if (this.#isClosed) throw unavailable("the database is being closed");
+    this.#throwIfClosed();
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
@@ -137,6 +140,7 @@ export class Lane {
       return this.#socket;
     };
     await delay(this.#pauseMs);
+    this.#throwIfClosed();
     try {
       const client = new pg.Client({ ...clientSettings(url, this.#options), stream, pipeline: true });
       client.on("error", (error) => {
@@ -147,6 +151,7 @@ export class Lane {
       await client.connect();
       const run: RunQuery = (ctx, query) => this.#send(ctx, driverClient(client), query);
       await configureSession(rootContext(log), run, this.#options);
+      this.#throwIfClosed();
       this.#pauseMs = 0;
       this.#client = driverClient(client);
       return this.#client;
@@ -155,6 +160,10 @@ export class Lane {
       this.#pauseMs = Math.random() * RECONNECT_PAUSE_MS;
       throw databaseError(thrown, "connecting");
     }
+  }
+
+  #throwIfClosed(): void {
+    if (this.#isClosed) throw unavailable("the database is being closed");
   }
 
   /** Lets go of a connection that is of no more use; the next statement makes another. */
@@ -183,8 +192,10 @@ export class Lane {
   /** Nobody waits for what runs any more, and what runs does not end: the server ends it when the connection is gone. */
   #cutWhenDeserted(client: DriverClient): void {
     if (this.#abandoned < this.#sent) return;
+    const answeredAt = this.#answeredAt;
     setTimeout(() => {
-      if (this.#sent > 0 && this.#abandoned === this.#sent) this.#lose(client);
+      const isDeserted = this.#sent > 0 && this.#abandoned === this.#sent;
+      if (isDeserted && answeredAt === this.#answeredAt) this.#lose(client);
     }, DESERTED_MS).unref();
   }
 

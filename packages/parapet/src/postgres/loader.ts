@@ -2,12 +2,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type Context, orDone, rootContext } from "../context/index.ts";
 import { hasCode } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
-import type { RowStatement, SqlValue } from "./sql.ts";
+import type { RowStatement } from "./sql.ts";
 
 /** How many keys one statement asks for at most: beyond, the merging saves nothing any more. */
 const MAX_KEYS = 200;
 
-export interface LoaderOptions<Key extends SqlValue, Row> {
+/** What rows are found by: as the server writes it, a UUID in lower case. */
+export type LoaderKey = string | number | bigint;
+
+export interface LoaderOptions<Key extends LoaderKey, Row> {
   /** Makes the statement for several keys: ``(ids) => sql(UserRow)`select … from users where id = any(${ids})` ``. */
   readonly select: (keys: readonly Key[]) => RowStatement<Row>;
   /** The key that a row belongs to. */
@@ -15,7 +18,7 @@ export interface LoaderOptions<Key extends SqlValue, Row> {
 }
 
 /** Reads single rows by their key. */
-export interface Loader<Key extends SqlValue, Row> {
+export interface Loader<Key extends LoaderKey, Row> {
   /** The row, or undefined when there is none. Throws as `Queryable.query` does, each caller for its own key. */
   load(ctx: Context, key: Key): Promise<Row | undefined>;
 }
@@ -38,7 +41,7 @@ type Waiting<Key, Row> = Map<Key, Waiter<Row>[]>;
  * Merges the point reads that arrive within one turn of the event loop, from whatever requests, into one statement. Each
  * caller keeps its deadline. (The idea of Facebook's DataLoader, across requests and without its cache.)
  */
-export class TurnLoader<Key extends SqlValue, Row> implements Loader<Key, Row> {
+export class TurnLoader<Key extends LoaderKey, Row> implements Loader<Key, Row> {
   readonly #options: LoaderOptions<Key, Row>;
   readonly #deps: LoaderDependencies;
   #waiting: Waiting<Key, Row> = new Map();

@@ -116,7 +116,8 @@ export class SessionPool {
         // The driver answers twice when the server goes on with a login after an error.
         if (before === "answered") giveBack(true);
         else if (client === undefined) reject(error);
-        else if (before === "gave up") giveBack();
+        // Not from within its release, which goes on to the next in the queue: a thousand who gave up would be as many frames.
+        else if (before === "gave up") process.nextTick(giveBack);
         else resolve(this.#checkedOut(client));
       });
     });

@@ -2,8 +2,8 @@ import { type Context, rootContext } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
 import { Batch } from "./batch.ts";
 import { Cancellation, type CancellationOptions } from "./cancellation.ts";
-import type { DriverClient, DriverQuery, DriverResult } from "./driver-client.ts";
-import { databaseError, endsSession, sqlstateOf } from "./sqlstate.ts";
+import { type DriverClient, type DriverQuery, type DriverResult, forget } from "./driver-client.ts";
+import { databaseError, endsSession, isForgotten, sqlstateOf } from "./sqlstate.ts";
 
 /** How long a session may take to become idle before its connection is cut. */
 const SETTLE_MS = 1000;
@@ -59,11 +59,11 @@ export class Session {
 
   /** Runs several statements in one round trip; the server stops at the first that fails. Throws as `run` does. */
   runAll(ctx: Context, queries: readonly DriverQuery[], limitMs?: number): Promise<readonly DriverResult[]> {
-    return this.#exchange<readonly DriverResult[]>(
-      ctx,
-      (done) => this.#client.query(new Batch(queries, done)),
-      limitMs,
-    );
+    const send: Send<readonly DriverResult[]> = (done) => this.#client.query(new Batch(queries, done));
+    return this.#exchange(ctx, send, limitMs).catch((thrown) => {
+      if (isForgotten(thrown)) forget(this.#client, queries);
+      throw thrown;
+    });
   }
 
   /**
@@ -120,11 +120,15 @@ export class Session {
 
   #answer<T>(ctx: Context, send: Send<T>, limitMs: number): Promise<T> {
     return new Promise((resolve, reject) => {
+      let isStopped = false;
       const stop = (reason: AppError) => {
+        isStopped = true;
         reject(reason);
         this.#cancel();
       };
       const off = ctx.onDone(stop);
+      // Its end may have come between the check and here.
+      if (isStopped) return;
       const timer = setTimeout(() => stop(new AppError("timeout", "the database took too long")), limitMs);
       const answered = () => {
         off();

@@ -29,6 +29,7 @@ const CODES: Readonly<Record<string, DatabaseCode>> = {
   "57014": "timeout", // query_canceled, by statement_timeout or an operator
   "25P03": "timeout", // idle_in_transaction_session_timeout
   "25P04": "timeout", // transaction_timeout
+  "26000": "unavailable", // invalid_sql_statement_name, after its retry: others' attempts to prepare it fail, too
   "25006": "unavailable", // read_only_sql_transaction: this server is no longer the primary
   "40001": "unavailable", // serialization_failure, after its retries
   "40P01": "unavailable", // deadlock_detected, after its retries
@@ -82,11 +83,15 @@ export function errorPosition(thrown: unknown): number | undefined {
   return cause instanceof pg.DatabaseError && cause.position !== undefined ? Number(cause.position) : undefined;
 }
 
-/** The server's plan for a named statement no longer fits the schema, or the name is gone: preparing it anew helps. */
+/** The server's plan for a named statement no longer fits the schema: preparing it by another name helps. */
 export function isStalePlan(thrown: unknown): boolean {
   const cause = thrown instanceof AppError ? thrown.cause : thrown;
-  if (!(cause instanceof pg.DatabaseError)) return false;
-  return cause.code === "26000" || (cause.code === "0A000" && cause.routine === "RevalidateCachedQuery");
+  return cause instanceof pg.DatabaseError && cause.code === "0A000" && cause.routine === "RevalidateCachedQuery";
+}
+
+/** The server does not know a statement by its name, and the driver no longer believes that it does: it prepares it anew. */
+export function isForgotten(thrown: unknown): boolean {
+  return sqlstateOf(thrown) === "26000";
 }
 
 /** After these the session is not one to go on with: the server ended it, or is not the primary, or was not understood. */

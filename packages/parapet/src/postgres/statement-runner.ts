@@ -2,7 +2,7 @@ import type { DriverQuery } from "./driver-client.ts";
 import type { Instruments } from "./instruments.ts";
 import { checkStorable } from "./parameters.ts";
 import type { Statement } from "./sql.ts";
-import { isStalePlan } from "./sqlstate.ts";
+import { isForgotten, isStalePlan } from "./sqlstate.ts";
 
 /** Sends prepared statements to a connection. */
 export type Send<T> = (queries: readonly DriverQuery[]) => Promise<T>;
@@ -37,15 +37,12 @@ function toQuery({ site, values }: Statement, generation: number): DriverQuery {
   return { text: site.text, name: `${site.name}_${generation}`, values };
 }
 
-/**
- * Runs it once more when the server refused the plan, which it does before it did anything: the statement goes by another
- * name then.
- */
+/** Runs it once more when the server refused the statement as it was prepared, which it does before it did anything. */
 export async function againOnStalePlan<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();
   } catch (thrown) {
-    if (isStalePlan(thrown)) return run();
+    if (isStalePlan(thrown) || isForgotten(thrown)) return run();
     throw thrown;
   }
 }

@@ -41,6 +41,13 @@ export interface Opening {
   readonly limits: readonly Statement[];
 }
 
+// Others may ask for a transaction block in so many words, as LOCK and SAVEPOINT do.
+const NEEDS_NO_BLOCK = /^\s*(insert|update|delete|select|with)\b/i;
+
+function needsNoBlock({ site }: Statement): boolean {
+  return NEEDS_NO_BLOCK.test(site.text);
+}
+
 /** The state of one attempt: which statement's turn it is, what failed, and what is to happen around the commit. */
 export class OpenTransaction implements Transaction {
   readonly #session: Session;
@@ -119,7 +126,7 @@ export class OpenTransaction implements Transaction {
     if (this.#hasBegun) return [...last, COMMIT];
     if (last.length === 0) return [];
     // Under one Sync they are a transaction by themselves.
-    if (this.#opening.begin === PLAIN_BEGIN) return [...this.#opening.limits, ...last];
+    if (this.#opening.begin === PLAIN_BEGIN && last.every(needsNoBlock)) return [...this.#opening.limits, ...last];
     return [...this.#begin(), ...last, COMMIT];
   }
 

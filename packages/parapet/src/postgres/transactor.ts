@@ -1,11 +1,11 @@
 import { type Context, orDone, rootContext, sleep } from "../context/index.ts";
-import { AppError } from "../errors/index.ts";
+import { AppError, hasCode } from "../errors/index.ts";
 import type { DriverResult } from "./driver-client.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Session } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
 import { type Statement, sql } from "./sql.ts";
-import { endsSession, isStalePlan, sqlstateOf, unavailable } from "./sqlstate.ts";
+import { isForgotten, isStalePlan, sqlstateOf, unavailable } from "./sqlstate.ts";
 import type { Send, StatementRunner } from "./statement-runner.ts";
 import { COMMIT, type Opening, OpenTransaction, PLAIN_BEGIN, type Transaction } from "./transaction.ts";
 
@@ -19,6 +19,7 @@ const COMMIT_GRACE_MS = 1000;
 const DEADLINE_MARGIN_MS = 50;
 
 const QUERY_CANCELED = "57014";
+const CONNECTION_ENDED = /^(08|57P|25P0[34])/;
 const RETRYABLE: readonly (string | undefined)[] = ["40001", "40P01"];
 
 export interface TransactionOptions {
@@ -98,7 +99,7 @@ export class Transactor {
     const send: Send<readonly DriverResult[]> = (queries) => session.conclude(ctx, queries, limitMs);
     const results = await this.#deps.runner.run(last, send).catch((thrown) => {
       if (sqlstateOf(thrown) === QUERY_CANCELED) ctx.throwIfDone();
-      if (!endsSession(sqlstateOf(thrown))) throw thrown;
+      if (isRolledBack(thrown)) throw thrown;
       throw unavailable("it is not known whether the change was saved", {
         cause: thrown,
         fields: { outcome: "unknown" },
@@ -135,8 +136,14 @@ export function limitOnServer(ctx: Context, statementTimeoutMs: number): readonl
   return [sql`select set_config('statement_timeout', ${String(Math.max(1, leftMs))}, true)`];
 }
 
+/** Tells whether the last statements certainly had no effect: the server said so, or they were never sent to it. */
+function isRolledBack(thrown: unknown): boolean {
+  const sqlstate = sqlstateOf(thrown);
+  return sqlstate === undefined ? hasCode(thrown, "invalid") : !CONNECTION_ENDED.test(sqlstate);
+}
+
 function isRetryable(thrown: unknown): boolean {
-  return RETRYABLE.includes(sqlstateOf(thrown)) || isStalePlan(thrown);
+  return RETRYABLE.includes(sqlstateOf(thrown)) || isStalePlan(thrown) || isForgotten(thrown);
 }
 
 /** Tells whether the connection was lost during a commit, so that nobody knows whether the change was saved. */

@@ -30,12 +30,18 @@ test("a test tells its seed, so that its choices can be made again", () => {
 
 test("a body runs with five seeds of its own, one after the other", async () => {
   const seeds: number[] = [];
-  let running = 0;
-  await forEachSeed(silent, async ({ seed }) => {
-    assert.equal(running++, 0);
-    await Promise.resolve();
-    running--;
+  const open = new Set<string>();
+  await forEachSeed(silent, async ({ seed }, scope) => {
+    assert.equal(open.size, 0, "what a seed opened is gone with it");
+    for (const name of ["first", "second"]) {
+      open.add(name);
+      scope.after(async () => {
+        assert.equal([...open].at(-1), name, "the last first");
+        open.delete(name);
+      });
+    }
     seeds.push(seed);
   });
+  assert.equal(open.size, 0);
   assert.equal(new Set(seeds).size, Number(process.env.SEEDS ?? 5));
 });

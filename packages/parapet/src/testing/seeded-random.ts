@@ -1,4 +1,5 @@
 import type { TestContext } from "node:test";
+import type { TestScope } from "./test-scope.ts";
 
 /** Random choices that come again, in the same order, with the same seed. What a machine does in between does not. */
 export interface SeededRandom {
@@ -38,15 +39,22 @@ export function seededRandom(t: Pick<TestContext, "diagnostic">, seed: number = 
 
 /**
  * Runs a test's body with several seeds, one after the other: five, or as many as `SEEDS` in the environment says, or the one
- * that `SEED` says. The seed that failed is the last one told.
+ * that `SEED` says. The seed that failed is the last one told. What takes `scope` is gone when its seed is, the last first.
  */
 export async function forEachSeed(
   t: Pick<TestContext, "diagnostic">,
-  run: (random: SeededRandom) => Promise<void>,
+  run: (random: SeededRandom, scope: TestScope) => Promise<void>,
 ): Promise<void> {
   const { SEED, SEEDS = "5" } = process.env;
   const count = SEED === undefined ? Number(SEEDS) : 1;
-  for (let n = 0; n < count; n++) await run(seededRandom(t));
+  for (let n = 0; n < count; n++) {
+    const closers: (() => void | Promise<void>)[] = [];
+    try {
+      await run(seededRandom(t), { after: (close) => closers.push(close) });
+    } finally {
+      for (const close of closers.reverse()) await close();
+    }
+  }
 }
 
 function seedOfRun(): number {
