@@ -26,8 +26,6 @@ import { SERVER, startUsers, startUsersBehindProxy } from "./users-process.ts";
 const AWAY_MS = 2000;
 /** How many connections the service opens at most. */
 const POOL_MAX = 10;
-/** How many connections short statements share. */
-const LANES = 2;
 const UNKNOWN_ID = "01932c07-4e2a-7d53-9b1f-6a2f0c8e5d41";
 const john = { name: "John", email: "john@example.com" };
 
@@ -188,7 +186,7 @@ test("C14: of 200 callers that leave while they wait nothing is left", async (t)
     for (let wave = 0; wave < 4; wave++) {
       const connections = Array.from({ length: 50 }, () => rawConnection(t, service.port));
       for (const connection of connections) connection.send(rawJson("GET", "/api/v1/users"));
-      await lockedOut(service.database, LANES);
+      await lockedOut(service.database, POOL_MAX);
       await underWay(service, 50);
       for (const connection of connections) connection.reset();
       const left = performance.now();

@@ -119,6 +119,15 @@ test("transactions that append to the same keys in different orders do not lock 
   assert.equal((await stored()).length, 160);
 });
 
+test("an event that a hook of the commit appends is there, too", async (t) => {
+  const { ctx, database, stored } = await outboxOf(t);
+  await database.transaction(ctx, async (tx) => {
+    appendToOutbox(tx, { event: opened, key: "a", data: { n: 1 } });
+    tx.beforeCommit(async () => appendToOutbox(tx, { event: opened, key: "a", data: { n: 2 } }));
+  });
+  assert.equal((await stored()).length, 2);
+});
+
 test("data that breaks its event's contract is a bug, and commits nothing", async (t) => {
   const { ctx, database, stored } = await outboxOf(t);
   const broken = database.transaction(ctx, async (tx) => {

@@ -100,3 +100,22 @@ test("without a begin, the statements of one round trip are one transaction all 
   await assert.rejects(session.runAll(ctx, [insert(1), insert(1)]), (thrown) => hasCode(thrown, "conflict"));
   assert.deepEqual(await notes(), []);
 });
+
+test("a row that can't be read fails the batch, and gives nobody the rows of another", async (t) => {
+  const { ctx, session, notes } = await notesOf(t);
+  const unreadable = { text: "select array[1, null] as a" };
+  const batch = session.runAll(ctx, [insert(1), unreadable, { text: "select 7 as b" }]);
+  await assert.rejects(batch, (thrown) => hasCode(thrown, "internal"));
+  assert.equal(await session.settled(), true);
+  assert.deepEqual(await notes(), [1], "what ran has run");
+});
+
+test("a statement that the server has forgotten is prepared anew", async (t) => {
+  const { ctx, session, notes } = await notesOf(t);
+  await session.runAll(ctx, [insert(1)]);
+  await session.run(ctx, { text: "deallocate all" });
+  await assert.rejects(session.runAll(ctx, [insert(2)]), (thrown) => sqlstateOf(thrown) === "26000");
+  await session.settled();
+  await session.runAll(ctx, [insert(2)]);
+  assert.deepEqual(await notes(), [1, 2]);
+});

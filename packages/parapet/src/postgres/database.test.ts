@@ -248,3 +248,22 @@ test("what a database does can be read from its metrics", async (t) => {
   await database.stop(ctx);
   assert.ok((await registry.text()).includes("postgres_pool_connections 0\n"));
 });
+
+test("C12: a locked table holds up its own readers, and nobody else's short statements", async (t) => {
+  const { url, database: operator } = await postgresSandbox(t, { migrations });
+  const { ctx, database } = databaseOn(t, url);
+  await selectOne(ctx, database);
+  let readers: Promise<unknown>[] = [];
+  await operator.transaction(ctx, async (tx) => {
+    await tx.execute(ctx, sql`lock table notes in access exclusive mode`);
+    const read = () => database.query(ctx, sql(Note)`select id, text from notes`).catch((error) => error);
+    readers = Array.from({ length: 5 }, read);
+    for (let n = 0; n < 10; n++) {
+      readers.push(read());
+      const askedAt = performance.now();
+      assert.equal(await selectOne(ctx, database), 1);
+      assert.ok(performance.now() - askedAt < 900, `${performance.now() - askedAt} ms`);
+    }
+  });
+  for (const answer of await Promise.all(readers)) assert.deepEqual(answer, [], "they waited, and were answered");
+});

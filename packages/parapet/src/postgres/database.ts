@@ -14,7 +14,7 @@ import { affected, type Queryable, rowsOf } from "./queryable.ts";
 import { ReadinessWatch } from "./readiness-watch.ts";
 import { appliedMigrations, schemaProblem, schemaState } from "./schema-state.ts";
 import type { RowStatement, Statement, StatementSite } from "./sql.ts";
-import { sqlstateOf } from "./sqlstate.ts";
+import { isForgotten, sqlstateOf } from "./sqlstate.ts";
 import { againOnStalePlan, StatementRunner } from "./statement-runner.ts";
 import type { Transaction } from "./transaction.ts";
 import type { TransactionOptions } from "./transactor.ts";
@@ -161,9 +161,11 @@ class PostgresDatabase implements Database {
         this.#runner.run([statement], ([query]) => this.#lanes.run(ctx, query as DriverQuery)),
       );
     } catch (thrown) {
-      if (sqlstateOf(thrown) !== LOCK_NOT_AVAILABLE) throw thrown;
-      // It has done nothing yet, and waits on where it holds up nobody.
-      this.#lockedOut.set(site, performance.now() + DETOUR_MS);
+      const isLocked = sqlstateOf(thrown) === LOCK_NOT_AVAILABLE;
+      // A statement is forgotten when the one before it, which was to prepare it for both, failed.
+      if (!isLocked && !isForgotten(thrown)) throw thrown;
+      if (isLocked) this.#lockedOut.set(site, performance.now() + DETOUR_MS);
+      // It has done nothing yet, and goes on where it holds up nobody.
       return this.#foreground.run(ctx, statement);
     }
   }

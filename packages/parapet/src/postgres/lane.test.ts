@@ -167,3 +167,43 @@ test("statements go to the lane with the fewest under way, so that a stuck one h
   assert.ok(performance.now() - startedAt < 400);
   await stuck;
 });
+
+test("a row that can't be read is its reader's misfortune, and takes nobody along", async (t) => {
+  const { url } = await postgresSandbox(t);
+  const { ctx, lane } = laneOn(t, url);
+  const outcomes = await Promise.allSettled([
+    lane.run(ctx, number(1)),
+    lane.run(ctx, { text: "select array[1, null] as a" }),
+    lane.run(ctx, number(2)),
+  ]);
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === "fulfilled" ? "read" : outcome.reason.code)),
+    ["read", "internal", "read"],
+  );
+});
+
+test("statements behind one that can't be prepared fail as it does, and are prepared when they can be", async (t) => {
+  const { url, database } = await postgresSandbox(t);
+  const { ctx, lane } = laneOn(t, url);
+  const read = () => lane.run(ctx, { text: "select n from later", name: "p_later" });
+  const outcomes = await Promise.allSettled([read(), read(), read()]);
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.status === "rejected" && sqlstateOf(outcome.reason)),
+    ["42P01", "26000", "26000"],
+  );
+  await database.execute(ctx, sql`create table later (n int4)`);
+  assert.deepEqual((await read()).rows, []);
+});
+
+test("a lane that is closed in the pause before it connects again opens nothing more", async (t) => {
+  const { url } = await postgresSandbox(t);
+  const proxy = await faultProxy(t, url);
+  const { ctx, lane } = laneOn(t, proxy.url);
+  await proxy.refuse();
+  await assert.rejects(lane.run(ctx, number(1)), (thrown) => hasCode(thrown, "unavailable"));
+  await proxy.pass();
+  const waiting = assert.rejects(lane.run(ctx, number(2)), (thrown) => hasCode(thrown, "unavailable"));
+  await lane.close();
+  await waiting;
+  assert.equal(proxy.accepted, 0);
+});

@@ -10,7 +10,7 @@ import { errorPosition, sqlstateOf, unavailable } from "./sqlstate.ts";
 const LOCK_KEY = "31632341280515444";
 /** How long to wait for another migrator, and for the locks of one migration, while a table is in use. */
 const WAIT_MS = 60_000;
-/** Shorter than the half second of short statements, which queue behind a migration that waits and must outlast it. */
+/** Shorter than the two seconds of other sessions, which queue behind a migration that waits and must outlast it. */
 const LOCK_TIMEOUT_MS = 300;
 const ROLLBACK_TIMEOUT_MS = 1000;
 /** An index may take hours to build: the context says when to stop. */

@@ -259,3 +259,18 @@ test("an end under a context that is done cuts at once, also a connection that i
   await refused;
   await eventually(() => pool.stats.total === 0, 500);
 });
+
+test("thousands who gave up waiting cost the next release nothing but time", async (t) => {
+  const { url } = await postgresSandbox(t);
+  const { ctx, pool } = poolOn(t, url, 1);
+  const held = await pool.acquire(ctx);
+  for (let wave = 0; wave < 400; wave++) {
+    const hurried = Array.from({ length: 9 }, () => withTimeout(ctx, 0.1, (ctx) => pool.acquire(ctx)));
+    const outcomes = await Promise.allSettled(hurried);
+    assert.ok(outcomes.every(({ status }) => status === "rejected"));
+  }
+  pool.release(held);
+  const next = await pool.acquire(ctx);
+  await pidOf(ctx, next);
+  pool.release(next);
+});

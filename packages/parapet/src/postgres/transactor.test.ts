@@ -341,3 +341,59 @@ test("C12: a row that stays locked is unavailable after the lock timeout, with a
     assert.ok(performance.now() - startedAt < 3500);
   });
 });
+
+test("C17: text that can't be stored is invalid in whatever round trip it travels, and nothing is saved", async (t) => {
+  const { ctx, database } = await bank(t);
+  for (const how of ["executeSoon", "executeAtCommit"] as const) {
+    const failing = database.transaction(ctx, async (tx) =>
+      tx[how](sql`update accounts set owner = ${"a\0b"} where id = 1`),
+    );
+    await assert.rejects(failing, (thrown) => hasCode(thrown, "invalid") && !isOutcomeUnknown(thrown));
+  }
+});
+
+test("what is run soon, or at the commit, is all there or not at all, with and without a round trip before", async (t) => {
+  const { ctx, database } = await bank(t);
+  for (const reads of [false, true]) {
+    const failing = database.transaction(ctx, async (tx) => {
+      if (reads) await balanceOf(ctx, tx, 1);
+      tx.executeSoon(sql`update accounts set balance = 1 where id = 1`);
+      tx.executeAtCommit(sql`insert into accounts (id, balance, owner) values (2, 1, 'twice')`);
+    });
+    await assert.rejects(failing, (thrown) => hasCode(thrown, "conflict"));
+    assert.equal(await balanceOf(ctx, database, 1), 100);
+  }
+  await database.transaction(ctx, async (tx) => {
+    tx.executeSoon(sql`update accounts set balance = 7 where id = 1`);
+    assert.equal(await balanceOf(ctx, tx, 1), 7, "what is read next sees it");
+    tx.executeAtCommit(sql`update accounts set balance = balance + 1 where id = 1`);
+  });
+  assert.equal(await balanceOf(ctx, database, 1), 8);
+});
+
+test("a statement that asks for a transaction block gets one, though nothing was read before", async (t) => {
+  const { ctx, database } = await bank(t);
+  await database.transaction(ctx, async (tx) => {
+    tx.executeSoon(sql`lock table accounts in share mode`);
+    tx.executeSoon(sql`update accounts set balance = 7 where id = 1`);
+  });
+  assert.equal(await balanceOf(ctx, database, 1), 7);
+});
+
+test("a caller that leaves while the last statements wait for a lock has them undone, and hears why", async (t) => {
+  const { ctx, database } = await bank(t);
+  await database.transaction(ctx, async (holder) => {
+    await setBalance(ctx, holder, 1, 50);
+    await withCancel(ctx, async (caller, leave) => {
+      const waiting = database.transaction(caller, async (tx) =>
+        tx.executeSoon(sql`update accounts set balance = 0 where id = 1`),
+      );
+      const rejected = assert.rejects(waiting, (thrown) => hasCode(thrown, "canceled"));
+      const waiters = sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      await eventually(async () => (await database.execute(ctx, waiters)) === 1);
+      leave(new AppError("canceled", "the caller is gone"));
+      await rejected;
+    });
+  });
+  assert.equal(await balanceOf(ctx, database, 1), 50);
+});
