@@ -47,6 +47,8 @@ export class Lane {
   #sent = 0;
   /** Those of them whose callers have left. */
   #abandoned = 0;
+  /** Stands for the time since which all of them are abandoned. */
+  #desertion: object | undefined;
   #answeredAt = 0;
   #watch: NodeJS.Timeout | undefined;
   #isHoldingBack = false;
@@ -110,11 +112,13 @@ export class Lane {
         reject(reason);
       });
       if (this.#sent++ === 0) this.#watchSilence();
+      if (!hasLeft) this.#desertion = undefined;
       this.#holdBack(client);
       client.query(query, (error, result) => {
         off();
         this.#sent--;
         if (hasLeft) this.#abandoned--;
+        if (this.#sent === 0) this.#desertion = undefined;
         this.#answeredAt = performance.now();
         if (!error) return resolve(result);
         if (isForgotten(error)) forget(client, [query]);
@@ -192,10 +196,10 @@ export class Lane {
   /** Nobody waits for what runs any more, and what runs does not end: the server ends it when the connection is gone. */
   #cutWhenDeserted(client: DriverClient): void {
     if (this.#abandoned < this.#sent) return;
-    const answeredAt = this.#answeredAt;
+    const desertion = {};
+    this.#desertion = desertion;
     setTimeout(() => {
-      const isDeserted = this.#sent > 0 && this.#abandoned === this.#sent;
-      if (isDeserted && answeredAt === this.#answeredAt) this.#lose(client);
+      if (this.#desertion === desertion) this.#lose(client);
     }, DESERTED_MS).unref();
   }
 

@@ -1,6 +1,5 @@
-import { setImmediate as turn } from "node:timers/promises";
-import { type Context, orDone, rootContext } from "../context/index.ts";
-import { hasCode } from "../errors/index.ts";
+import { type CancelableContext, type Context, rootContext } from "../context/index.ts";
+import { AppError, hasCode } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
 import type { RowStatement } from "./sql.ts";
 
@@ -30,67 +29,101 @@ export interface LoaderDependencies {
 }
 
 interface Waiter<Row> {
-  readonly ctx: Context;
+  hasLeft: boolean;
   resolve(row: Row | undefined): void;
   reject(thrown: unknown): void;
 }
 
-type Waiting<Key, Row> = Map<Key, Waiter<Row>[]>;
+/** The reads of one turn, and how many of their callers still wait. */
+interface Gathering<Key, Row> {
+  readonly ctx: CancelableContext;
+  readonly waiters: Map<Key, Waiter<Row>[]>;
+  waiting: number;
+}
 
 /**
  * Merges the point reads that arrive within one turn of the event loop, from whatever requests, into one statement. Each
- * caller keeps its deadline. (The idea of Facebook's DataLoader, across requests and without its cache.)
+ * caller keeps its deadline; when all have left the statement ends. (The idea of Facebook's DataLoader, across requests and
+ * without its cache.)
  */
 export class TurnLoader<Key extends LoaderKey, Row> implements Loader<Key, Row> {
   readonly #options: LoaderOptions<Key, Row>;
   readonly #deps: LoaderDependencies;
-  #waiting: Waiting<Key, Row> = new Map();
+  #gathering: Gathering<Key, Row> | undefined;
 
   constructor(options: LoaderOptions<Key, Row>, deps: LoaderDependencies) {
     this.#options = options;
     this.#deps = deps;
   }
 
-  load(ctx: Context, key: Key): Promise<Row | undefined> {
-    const answer = new Promise<Row | undefined>((resolve, reject) => this.#wait(key, { ctx, resolve, reject }));
-    return orDone(ctx, answer);
+  async load(ctx: Context, key: Key): Promise<Row | undefined> {
+    ctx.throwIfDone();
+    return new Promise((resolve, reject) => this.#join(ctx, key, resolve, reject));
   }
 
-  #wait(key: Key, waiter: Waiter<Row>): void {
-    if (this.#waiting.size === 0) void this.#flushNextTurn();
-    const others = this.#waiting.get(key);
-    if (others === undefined) this.#waiting.set(key, [waiter]);
+  #join(ctx: Context, key: Key, resolve: Waiter<Row>["resolve"], reject: Waiter<Row>["reject"]): void {
+    const gathering = this.#gather();
+    const waiter: Waiter<Row> = { hasLeft: false, resolve, reject };
+    gathering.waiting++;
+    const others = gathering.waiters.get(key);
+    if (others === undefined) gathering.waiters.set(key, [waiter]);
     else others.push(waiter);
-    if (this.#waiting.size >= MAX_KEYS) this.#flush();
+    const off = ctx.onDone((reason) => {
+      waiter.hasLeft = true;
+      reject(reason);
+      this.#left(gathering);
+    });
+    waiter.resolve = (row) => {
+      off();
+      resolve(row);
+    };
+    waiter.reject = (thrown) => {
+      off();
+      reject(thrown);
+    };
+    if (gathering.waiters.size >= MAX_KEYS) this.#flush(gathering);
   }
 
-  async #flushNextTurn(): Promise<void> {
-    const waiting = this.#waiting;
-    // The requests of this turn have all been read then.
-    await turn();
-    if (waiting === this.#waiting) this.#flush();
+  #gather(): Gathering<Key, Row> {
+    if (this.#gathering === undefined) {
+      const gathering = { ctx: rootContext(this.#deps.log), waiters: new Map(), waiting: 0 };
+      this.#gathering = gathering;
+      // The requests of this turn have all been read then.
+      setImmediate(() => this.#flush(gathering));
+    }
+    return this.#gathering;
   }
 
-  #flush(): void {
-    const waiting = this.#waiting;
-    this.#waiting = new Map();
-    for (const [key, waiters] of waiting) if (waiters.every(({ ctx }) => ctx.done !== undefined)) waiting.delete(key);
-    if (waiting.size > 0) void this.#load(waiting);
+  #left(gathering: Gathering<Key, Row>): void {
+    if (--gathering.waiting > 0) return;
+    // Who comes later in this turn is not to find it ended.
+    if (this.#gathering === gathering) this.#gathering = undefined;
+    gathering.ctx.cancel(new AppError("canceled", "nobody waits for this any more"));
   }
 
-  async #load(waiting: Waiting<Key, Row>): Promise<void> {
-    const { query, log, onBatch } = this.#deps;
-    onBatch(waiting.size);
+  #flush(gathering: Gathering<Key, Row>): void {
+    if (this.#gathering !== gathering) return;
+    this.#gathering = undefined;
+    const { ctx, waiters } = gathering;
+    for (const [key, some] of waiters) if (some.every(({ hasLeft }) => hasLeft)) waiters.delete(key);
+    void this.#load(ctx, waiters);
+  }
+
+  async #load(ctx: Context, waiters: Gathering<Key, Row>["waiters"]): Promise<void> {
+    const { query, onBatch } = this.#deps;
+    onBatch(waiters.size);
     try {
-      // No caller's deadline is the statement's: those of its connection bound it.
-      const rows = await query(rootContext(log), this.#options.select([...waiting.keys()]));
+      // No one caller's deadline is the statement's: those of its connection bound it.
+      const rows = await query(ctx, this.#options.select([...waiters.keys()]));
       const byKey = new Map(rows.map((row) => [this.#options.key(row), row]));
-      for (const [key, waiters] of waiting) for (const { resolve } of waiters) resolve(byKey.get(key));
+      for (const [key, some] of waiters) for (const { resolve } of some) resolve(byKey.get(key));
     } catch (thrown) {
       // One key that does not fit its column fails them all: whose it is shows when each is asked for alone.
-      if (waiting.size > 1 && hasCode(thrown, "invalid"))
-        for (const entry of waiting) void this.#load(new Map([entry]));
-      else for (const waiters of waiting.values()) for (const { reject } of waiters) reject(thrown);
+      if (waiters.size > 1 && hasCode(thrown, "invalid")) {
+        for (const entry of waiters) void this.#load(ctx, new Map([entry]));
+      } else {
+        for (const some of waiters.values()) for (const { reject } of some) reject(thrown);
+      }
     }
   }
 }
