@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { group } from "parapet/context";
 import { row, sql } from "parapet/postgres";
 import {
+  eventually,
   type PostgresSandbox,
   postgresSandbox,
   type ServiceProcess,
@@ -13,10 +14,12 @@ import {
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
 import { randomMoments } from "./random-moments.ts";
-import { lockedOut, storedUsers, whileHeld } from "./sessions.ts";
+import { lockedOut, sessionsOf, storedUsers, whileHeld } from "./sessions.ts";
 import { SERVER } from "./users-process.ts";
 
 const REPLICAS = 8;
+/** The server looks every second whether a client that it works for is still there, and ends its statement. */
+const GONE_WITHIN_MS = 2000;
 
 const Applied = row({ id: "text" });
 
@@ -86,8 +89,9 @@ function startMigrate(t: TestContext, { url }: PostgresSandbox): ServiceProcess 
   return startProcess(t, SERVER, { args: ["migrate"], env: { DATABASE_URL: url } });
 }
 
-/** Migrates to the end, with nothing to wait for. */
+/** Migrates to the end, with nothing to wait for once the server has seen that the one before is gone. */
 async function migratesNow(t: TestContext, sandbox: PostgresSandbox): Promise<void> {
+  await eventually(async () => (await sessionsOf(sandbox.database)).length === 0, GONE_WITHIN_MS);
   const migrate = startMigrate(t, sandbox);
   const { code } = await migrate.exited;
   assert.equal(code, 0, migrate.stdout + migrate.stderr);
