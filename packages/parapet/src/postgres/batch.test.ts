@@ -51,6 +51,23 @@ test("statements of one round trip each give their own result", async (t) => {
   assert.deepEqual(await notes(), [1, 2, 3, 4]);
 });
 
+test("rows that are of no interest are left out, and counted", async (t) => {
+  const { ctx, session } = await notesOf(t);
+  const kept = { text: "select 1 as one", name: "b_kept" };
+  const discarded = { text: "select 2 as two union all select 3", name: "b_discarded", discardsRows: true };
+  for (const _ of ["first", "prepared"]) {
+    const results = await session.runAll(ctx, [kept, discarded, kept]);
+    assert.deepEqual(
+      results.map(({ rowCount, rows }) => [rowCount, rows]),
+      [
+        [1, [{ one: 1 }]],
+        [2, []],
+        [1, [{ one: 1 }]],
+      ],
+    );
+  }
+});
+
 test("nothing runs behind a statement that failed, not even outside of the transaction that failed to begin", async (t) => {
   const { ctx, session, notes } = await notesOf(t);
   const refused = { text: "begin isolation level nonsense" };

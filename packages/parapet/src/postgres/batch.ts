@@ -5,7 +5,9 @@ import type { DriverQuery, DriverResult } from "./driver-client.ts";
 /** What this file uses of the driver's connection, whose own types leave out how it sends. */
 interface DriverConnection {
   readonly submittedNamedStatements: Record<string, string>;
-  readonly stream: { cork(): void; uncork(): void };
+  /** How every message goes out. */
+  _send(bytes: Uint8Array): void;
+  describe(message: unknown): void;
   sync(): void;
 }
 
@@ -29,6 +31,7 @@ type Done = (error: Error | undefined, results: readonly DriverResult[]) => void
  * failed BEGIN outside of any transaction. (PostgreSQL, Frontend/Backend Protocol, 55.2.4 Pipelining.)
  */
 export class Batch {
+  readonly #queries: readonly DriverQuery[];
   readonly #statements: readonly DriverStatement[];
   readonly #done: Done;
   readonly #results: DriverResult[] = [];
@@ -38,6 +41,7 @@ export class Batch {
   #at = 0;
 
   constructor(queries: readonly DriverQuery[], done: Done) {
+    this.#queries = queries;
     this.#done = done;
     this.#statements = queries.map((query) =>
       driverStatement(query, (error, result) => {
@@ -57,14 +61,15 @@ export class Batch {
   }
 
   submit(connection: DriverConnection): null {
-    const unsynced = Object.create(connection, { sync: { value: () => {} } }) as DriverConnection;
-    connection.stream.cork();
-    try {
-      for (const statement of this.#statements) statement.prepare(unsynced);
-      connection.sync();
-    } finally {
-      connection.stream.uncork();
-    }
+    const messages: Uint8Array[] = [];
+    const gathering = withMethods(connection, { _send: (bytes) => messages.push(bytes) });
+    const unsynced = withMethods(gathering, { sync: () => {} });
+    const undescribed = withMethods(unsynced, { describe: () => {} });
+    this.#statements.forEach((statement, at) => {
+      statement.prepare(this.#queries[at]?.discardsRows === true ? undescribed : unsynced);
+    });
+    gathering.sync();
+    connection._send(Buffer.concat(messages));
     return null;
   }
 
@@ -73,7 +78,7 @@ export class Batch {
   }
 
   handleDataRow(message: unknown): void {
-    this.#statements[this.#at]?.handleDataRow(message);
+    if (this.#queries[this.#at]?.discardsRows !== true) this.#statements[this.#at]?.handleDataRow(message);
   }
 
   handleCommandComplete(message: unknown, connection: DriverConnection): void {
@@ -105,6 +110,11 @@ export class Batch {
     this.#failure = error;
     this.#done(error, []);
   }
+}
+
+/** The connection but for some of its methods. */
+function withMethods(connection: DriverConnection, methods: Partial<DriverConnection>): DriverConnection {
+  return Object.assign(Object.create(connection), methods);
 }
 
 const types = { getTypeParser: parserOf };

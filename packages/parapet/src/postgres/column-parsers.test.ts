@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { hasCode } from "../errors/index.ts";
 import { postgresSandbox } from "../testing/postgres-sandbox.ts";
 import { testContext } from "../testing/test-context.ts";
+import { parserOf } from "./column-parsers.ts";
 import { type RowOf, row } from "./row.ts";
 import { sql } from "./sql.ts";
 
@@ -101,6 +102,21 @@ test("any text, number, instant and list of texts survives the way there and bac
       assert.deepEqual({ ...came }, { ...sent, double: sent.double === 0 ? came?.double : sent.double });
     }),
     { numRuns: 200 },
+  );
+});
+
+test("an instant is read as the language reads it, whatever its year and its fraction", () => {
+  const parse = parserOf(1184);
+  const anyInstant = fc.date({ min: new Date("0001-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59.999Z") });
+  fc.assert(
+    fc.property(
+      anyInstant,
+      fc.constantFrom("", ".5", ".05", ".005", ".123456", ".9999", ".00099"),
+      (date, fraction) => {
+        const [day, time] = [date.toISOString().slice(0, 10), date.toISOString().slice(11, 19)];
+        assert.deepEqual(parse(`${day} ${time}${fraction}+00`), new Date(`${day}T${time}${fraction}Z`));
+      },
+    ),
   );
 });
 

@@ -8,6 +8,8 @@ export interface DriverQuery {
   readonly text: string;
   readonly name?: string;
   readonly values?: readonly unknown[];
+  /** Its rows are of no interest, so that a batch need not have them described. */
+  readonly discardsRows?: boolean;
 }
 
 export interface DriverResult {

@@ -34,7 +34,7 @@ export class StatementRunner {
 
 function toQuery({ site, values }: Statement, generation: number): DriverQuery {
   checkStorable(values);
-  return { text: site.text, name: `${site.name}_${generation}`, values };
+  return { text: site.text, name: `${site.name}_${generation}`, values, discardsRows: site.row === undefined };
 }
 
 /** Runs it once more when the server refused the statement as it was prepared, which it does before it did anything. */
