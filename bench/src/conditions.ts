@@ -3,7 +3,7 @@ import { availableParallelism, cpus, loadavg, release, totalmem, type } from "no
 import type { Backing } from "./backing.ts";
 import { goVersions } from "./go-peer.ts";
 import type { Plan } from "./rounds.ts";
-import type { System } from "./systems.ts";
+import { imageNodeOptions, type System } from "./systems.ts";
 import { wrkVersion } from "./wrk.ts";
 
 export interface ConditionOptions {
@@ -37,8 +37,7 @@ function describeMachine(): string {
 }
 
 const VERSIONS: Readonly<Record<System["name"], () => Promise<string>>> = {
-  Parapet: async () =>
-    `Parapet: one process, Node ${process.version}, parapet ${readManifest("packages/parapet").version}`,
+  Parapet: async () => `Parapet: one process, Node ${process.version} with ${imageNodeOptions()}, as in its image`,
   "Parapet, two processes": async () => "Parapet, two processes: the same twice, behind one port by node:cluster",
   Fastify: async () => {
     const packages = Object.entries(readManifest("bench").dependencies).map((pair) => pair.join(" "));

@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { AppError } from "parapet/errors";
 import { buildFastifyPeer } from "./fastify-peer.ts";
 import { buildGoPeer } from "./go-peer.ts";
 
@@ -55,8 +57,10 @@ export async function openSystems({ usersServer, folder, signal }: SystemOptions
 }
 
 function parapet(file: string): System {
+  const nodeOptions = imageNodeOptions();
   const withSwitches = (mode: CacheMode) => (addresses: Addresses) => ({
     ...common(addresses),
+    NODE_OPTIONS: nodeOptions,
     REDIS_URL: addresses.redisUrl,
     DRAIN_DELAY_MS: "0",
     ...PARAPET_SWITCHES[mode],
@@ -71,6 +75,14 @@ function parapet(file: string): System {
       "no cache": withSwitches("no cache"),
     },
   };
+}
+
+/** What the image of the users service gives Node along. Throws `internal` when its Dockerfile does not say. */
+export function imageNodeOptions(): string {
+  const dockerfile = readFileSync(new URL("../../services/users/Dockerfile", import.meta.url), "utf8");
+  const options = /^ENV NODE_OPTIONS="(.+)"$/m.exec(dockerfile)?.[1];
+  if (options === undefined) throw new AppError("internal", "the Dockerfile of the users service sets no NODE_OPTIONS");
+  return options;
 }
 
 /** As it is deployed on two cores: two processes behind one port. */
