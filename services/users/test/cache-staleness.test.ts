@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
+import { command, createRedisProxy } from "@parapet/wire";
 import {
+  eventually,
   type FaultProxy,
   faultProxy,
   forEachSeed,
@@ -10,12 +12,11 @@ import {
   postgresSandbox,
   type SeededRandom,
   stalenessChecker,
-  startService,
   type TestScope,
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
+import { changeUser, createUsers, keyOf, notesIn, readUser, startConnected, untilCached } from "./cached-users.ts";
 import { sendJson, userOf } from "./users-json.ts";
-import { SERVER } from "./users-process.ts";
 
 /** How old a read may be when nothing is broken. */
 const BOUND_MS = 250;
@@ -23,6 +24,8 @@ const BOUND_MS = 250;
 const TTL_MS = 1500;
 /** With its jitter, and what a busy machine takes on top. */
 const TTL_BOUND_MS = 1.1 * TTL_MS + 500;
+/** From one look at what changes have noted to the next, as long as it may take after a failure, and a busy machine. */
+const NOTED_MS = 2 * 1.2 * 500 + 1000;
 const INTERLEAVINGS = 100;
 const USERS = 3;
 
@@ -35,16 +38,11 @@ interface Processes {
 /** Two processes of the shipped service on one database and one Redis, and some users. */
 async function startTwo(t: TestScope, redisUrls: readonly [string, string]): Promise<Processes> {
   const { url } = await postgresSandbox(t, { migrations });
-  const start = async (redisUrl: string) => {
-    const env = { DATABASE_URL: url, REDIS_URL: redisUrl, CACHE_TTL_MS: String(TTL_MS) };
-    const service = await startService(t, SERVER, { env });
-    await Promise.all([service.line("the database is ready"), service.line("the cache is connected")]);
-    return `${service.url}/api/v1/users`;
-  };
-  const users = [await start(redisUrls[0]), await start(redisUrls[1])] as const;
-  const create = async (n: number) =>
-    (await userOf(await sendJson("POST", users[0], { name: "0", email: `user-${n}@example.com` }))).id;
-  return { users, ids: [await create(0), await create(1), await create(2)] };
+  const start = (redisUrl: string) =>
+    startConnected(t, { DATABASE_URL: url, REDIS_URL: redisUrl, CACHE_TTL_MS: String(TTL_MS) });
+  const [one, two] = [await start(redisUrls[0]), await start(redisUrls[1])];
+  const [id = "", ...ids] = await createUsers(one, USERS);
+  return { users: [one.users, two.users], ids: [id, ...ids] };
 }
 
 type Disturb = (random: SeededRandom) => void;
@@ -121,3 +119,61 @@ function cutting(proxy: FaultProxy): Disturb {
     if (fault !== "reset") void proxy[fault]();
   };
 }
+
+test("D6: killed after its commit, before Redis heard of it: what it noted is done by the next process", async (t) => {
+  const redis = await ownRedis(t);
+  if (redis === undefined) return;
+  const proxy = await createRedisProxy(redis.url);
+  t.after(() => proxy.close());
+  const { url, database } = await postgresSandbox(t, { migrations });
+  const killed = await startConnected(t, { DATABASE_URL: url, REDIS_URL: proxy.url });
+  const [id = ""] = await createUsers(killed, 1);
+  await untilCached(killed, id);
+  let isHeld = false;
+  const trap = proxy.when(command("UNLINK", keyOf(id)), "hold");
+  trap.fired.then(() => {
+    isHeld = true;
+  });
+  const change = assert.rejects(changeUser(killed, id, "1"));
+  await eventually(() => isHeld);
+  killed.kill("SIGKILL");
+  await change;
+  assert.equal(await notesIn(database), 1);
+  assert.match(String(await redis.command("GET", keyOf(id))), /"version":1/);
+
+  const next = await startConnected(t, { DATABASE_URL: url, REDIS_URL: redis.url });
+  const startedAt = performance.now();
+  await eventually(async () => (await readUser(next, id)).user.version === 2, NOTED_MS);
+  t.diagnostic(`fresh after ${Math.round(performance.now() - startedAt)} ms`);
+  await eventually(async () => (await notesIn(database)) === 0);
+  assert.equal((await readUser(next, id)).user.version, 2);
+});
+
+test("D6: Redis is away for a change and comes back with what it held: the note is done then, not at the end of the entry", async (t) => {
+  const redis = await ownRedis(t);
+  if (redis === undefined) return;
+  const proxy = await faultProxy(t, redis.url);
+  const { url, database } = await postgresSandbox(t, { migrations });
+  const env = { DATABASE_URL: url, REDIS_URL: proxy.url };
+  const [writer, reader] = await Promise.all([startConnected(t, env), startConnected(t, env)]);
+  const [id = ""] = await createUsers(writer, 1);
+  await untilCached(reader, id);
+  await proxy.refuse();
+  proxy.reset();
+  await Promise.all([writer, reader].map((one) => one.line("the cache has no connection")));
+  await changeUser(writer, id, "1");
+  assert.equal((await readUser(reader, id)).user.version, 2);
+  await reader.line("a background round failed");
+  // It knew what it could not tell; nobody else does, but for the note.
+  writer.kill("SIGKILL");
+  await writer.exited;
+  assert.equal(await notesIn(database), 1);
+  assert.match(String(await redis.command("GET", keyOf(id))), /"version":1/);
+
+  await proxy.pass();
+  const backAt = performance.now();
+  await eventually(async () => (await readUser(reader, id)) && (await notesIn(database)) === 0, 3000 + NOTED_MS);
+  t.diagnostic(`told ${Math.round(performance.now() - backAt)} ms after it came back`);
+  await untilCached(reader, id);
+  assert.equal((await readUser(reader, id)).user.version, 2);
+});

@@ -104,7 +104,7 @@ export class RedisConnection {
 
   /**
    * Sends a command. Throws `timeout` after 100 ms, `unavailable` when the connection is lost or the breaker is open, and the
-   * context's reason when that ends first.
+   * context's reason when that ends first. The refusal `READONLY` ends the connection.
    */
   ask(ctx: Context, command: Command): Promise<Answer> {
     return this.#breaker.run(ctx, (ctx) => this.#timed(ctx, command));
@@ -127,6 +127,8 @@ export class RedisConnection {
     ctx.throwIfDone();
     const kind = kindOf(thrown);
     this.#instruments.errors.with({ kind }).inc();
+    // A replica by now: whoever takes writes in its place is found by the name, on another connection.
+    if (kind === "readonly") this.end(lost("redis takes no writes any more", thrown));
     if (thrown instanceof ErrorReply) return { refusal: kind.toUpperCase() };
     throw thrown instanceof AppError ? thrown : lost("the connection to redis was lost", thrown);
   }
@@ -147,6 +149,12 @@ export class RedisConnection {
     if (this.#shown !== "closed" && state === "closed") openBreakers.dec();
     this.#shown = state;
   }
+}
+
+/** What Redis itself said, when a connection ended or did not come about for that. */
+export function refusalOf(reason: unknown): string | undefined {
+  if (reason instanceof ErrorReply) return reason.message;
+  return reason instanceof AppError ? refusalOf(reason.cause) : undefined;
 }
 
 /** A client for one connection: when to connect again is ours to say. */

@@ -2,7 +2,7 @@ import { type CancelableContext, type Context, rootContext, sleep } from "../con
 import { AppError } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
 import type { Instruments } from "./instruments.ts";
-import { type Answer, type Command, RedisConnection } from "./redis-connection.ts";
+import { type Answer, type Command, RedisConnection, refusalOf } from "./redis-connection.ts";
 
 export interface LinkOptions {
   readonly url: string;
@@ -32,7 +32,8 @@ export class RedisLink {
   readonly #root: CancelableContext;
   #connection: RedisConnection | undefined;
   #failures = 0;
-  #isKnownLost = false;
+  /** What was said in the log of there being no connection: nothing while there is one. */
+  #told: string | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -112,14 +113,16 @@ export class RedisLink {
   #take(ctx: Context, connection: RedisConnection): void {
     this.#options.onFlush();
     this.#connection = connection;
-    this.#isKnownLost = false;
+    this.#told = undefined;
     ctx.log.info("the cache is connected");
     this.#options.onConnected();
   }
 
+  /** Logs that there is no connection, and once more when Redis says why it gives none. */
   #report(ctx: Context, error: unknown): void {
-    if (!this.#isKnownLost) ctx.log.warn("the cache has no connection", { error });
-    this.#isKnownLost = true;
+    const reason = refusalOf(error) ?? this.#told ?? "";
+    if (reason !== this.#told) ctx.log.warn("the cache has no connection", { error });
+    this.#told = reason;
   }
 }
 

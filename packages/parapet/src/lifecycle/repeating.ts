@@ -16,7 +16,7 @@ export interface RepeatingOptions {
 
 const JITTER = 0.2;
 /** After failures the waits double up to this many times the usual one. */
-const MOST_PATIENT = 16;
+const MOST_PATIENT = 4;
 const STOP_TIMEOUT_MS = 1000;
 
 /**

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
+import { crc32 } from "node:zlib";
 import { createCache } from "parapet/cache";
 import { AppError, hasCode } from "parapet/errors";
 import { createRegistry } from "parapet/metrics";
-import { faulty, postgresSandbox, redisSandbox, testContext, withoutRedis } from "parapet/testing";
+import { eventually, faulty, postgresSandbox, redisSandbox, testContext, withoutRedis } from "parapet/testing";
 import { migrations } from "../../../migrations/index.ts";
 import { announcedIn } from "../../../test/announced.ts";
 import { changeUser, newUser, type User } from "../../model/user.ts";
@@ -76,6 +77,25 @@ test("a user that is read again comes from the cache, with its dates as they wer
   assert.deepEqual(await cached.users.get(ctx, ada.id), ada);
   assert.deepEqual(await cached.users.get(ctx, ada.id), ada);
   assert.deepEqual(reads, [ada.id]);
+});
+
+test("what stands in Redis as a user and is none is loaded, and given to nobody", { skip: withoutRedis }, async (t) => {
+  const ctx = testContext();
+  const memory = new MemoryUserStore();
+  await memory.transaction(ctx, (tx) => tx.users.create(ctx, ada));
+  const { url, prefix, command } = await redisSandbox(t);
+  const strange = [null, {}, { ...ada, name: 1 }, { ...ada, version: "1" }, { ...ada, createdAt: "?" }].map((value) =>
+    JSON.stringify(value),
+  );
+  for (const text of ["{", ...strange]) {
+    const [rest, key] = [`v1:${text}`, `${prefix}:users:${ada.id}`];
+    await command("SET", key, `Vtoken:01${crc32(rest).toString(16).padStart(8, "0")}${rest}`, "PX", "60000");
+    const cached = new CachedUserStore(memory, await cacheOf(t, url, prefix));
+    await eventually(async () => {
+      assert.deepEqual(await cached.users.get(ctx, ada.id), ada, text);
+      return String(await command("GET", key)).includes('"name":"Ada"');
+    });
+  }
 });
 
 test("a change is seen by the first read after it, and so is the end of a user", async (t) => {

@@ -1,6 +1,7 @@
 import type { Cache, Entries } from "parapet/cache";
 import type { Context } from "parapet/context";
 import type { Once } from "parapet/contract";
+import { AppError } from "parapet/errors";
 import type { User } from "../../model/user.ts";
 import type { UserRange, UserReader } from "../../model/user-repository.ts";
 import type { UserFact, UserStore, UserTransaction } from "../../model/user-store.ts";
@@ -56,7 +57,14 @@ class CachedUserReader implements UserReader {
   }
 }
 
+type StoredUser = Omit<User, "createdAt" | "updatedAt"> & { readonly createdAt: string; readonly updatedAt: string };
+
+/** Throws for what is no user: another build may have written them otherwise, and the cache tells only damage. */
 function decodeUser(text: string): User {
-  const user = JSON.parse(text) as Omit<User, "createdAt" | "updatedAt"> & { createdAt: string; updatedAt: string };
-  return { ...user, createdAt: new Date(user.createdAt), updatedAt: new Date(user.updatedAt) };
+  const { id, name, email, version, ...times }: StoredUser = JSON.parse(text);
+  const [createdAt, updatedAt] = [new Date(times.createdAt), new Date(times.updatedAt)];
+  const areTexts = [id, name, email, times.createdAt, times.updatedAt].every((one) => typeof one === "string");
+  if (!areTexts || !Number.isInteger(version) || Number.isNaN(createdAt.getTime() + updatedAt.getTime()))
+    throw new AppError("internal", "what is cached is no user");
+  return { id, name, email, version, createdAt, updatedAt };
 }
