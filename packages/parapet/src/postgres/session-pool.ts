@@ -1,9 +1,8 @@
 import type { Socket } from "node:net";
 import pg from "pg";
-import { type Context, orDone, rootContext, withTimeout } from "../context/index.ts";
+import { type Context, orDone, rootContext, type Unsubscribe, withTimeout } from "../context/index.ts";
 import type { AppError } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
-import { type Bulkhead, createBulkhead } from "../resilience/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession } from "./connection.ts";
 import { driverClient } from "./driver-client.ts";
 import { guardedSocket } from "./guarded-socket.ts";
@@ -27,35 +26,19 @@ export interface SessionPoolOptions extends ConnectionOptions, SessionOptions {
   readonly log: Logger;
 }
 
-/** Who waits for a session. */
-interface Borrower {
-  resolve(session: Session): void;
-  reject(reason: unknown): void;
-}
-
-/** A session that is out. */
-interface Loan {
-  readonly client: pg.PoolClient;
-  givenBack(): void;
-}
-
 /** Sessions to check out and give back: bounded in number, in waiters and in waiting time. */
 export class SessionPool {
   readonly #options: SessionPoolOptions;
   readonly #pool: pg.Pool;
   readonly #sessions = new WeakMap<pg.Client, Session>();
-  readonly #out = new Map<Session, Loan>();
+  readonly #out = new Map<Session, pg.PoolClient>();
   readonly #sockets = new Set<Socket>();
-  /** One for each connection that may be: the driver's pool is asked only for what it can give. */
-  readonly #places: Bulkhead;
-  /** Callers that have a place and wait for its connection. */
-  #connecting = 0;
+  /** Callers that wait for a session or have one. */
+  #claims = 0;
   #ending = false;
 
   constructor(options: SessionPoolOptions) {
     this.#options = options;
-    const queue = WAITERS_A_SESSION * options.max;
-    this.#places = createBulkhead({ name: "database", limit: options.max, queue, maxWaitMs: ACQUIRE_TIMEOUT_MS });
     this.#pool = new pg.Pool({
       ...clientSettings(options.url, options),
       stream: () => this.#openSocket(),
@@ -68,20 +51,25 @@ export class SessionPool {
   }
 
   get stats(): PoolStats {
-    const waiting = this.#places.waiting + this.#connecting;
-    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting };
+    return { total: this.#pool.totalCount, idle: this.#pool.idleCount, waiting: this.#claims - this.#out.size };
   }
 
   /**
    * Checks a session out; give it back by `release`. Throws `unavailable` when the server can't be reached, when too many
    * wait already, or when none became free within a second, and the context's reason when that ends first.
    */
-  acquire(ctx: Context): Promise<Session> {
-    const giveUpAt = performance.now() + ACQUIRE_TIMEOUT_MS;
-    // The place is kept until the session is given back, whatever becomes of who asked for it.
-    return new Promise((resolve, reject) => {
-      this.#places.run(ctx, (ctx) => this.#lend(ctx, giveUpAt, { resolve, reject })).catch(reject);
-    });
+  async acquire(ctx: Context): Promise<Session> {
+    ctx.throwIfDone();
+    if (this.#ending) throw unavailable("the database is being closed");
+    if (this.#claims >= (1 + WAITERS_A_SESSION) * this.#options.max)
+      throw unavailable("too many callers wait for a database connection");
+    this.#claims++;
+    try {
+      return await this.#checkOut(ctx);
+    } catch (thrown) {
+      this.#claims--;
+      throw databaseError(thrown, "connecting");
+    }
   }
 
   /** Takes a session back, at once when it is idle, else when it has settled; one that can't be used again is dropped. */
@@ -107,50 +95,46 @@ export class SessionPool {
     }
   }
 
-  /** Connects, hands the session over and ends when it is back. Who has given up by then leaves it to the next. */
-  async #lend(ctx: Context, giveUpAt: number, { resolve, reject }: Borrower): Promise<void> {
-    if (this.#ending) throw unavailable("the database is being closed");
-    let hasGivenUp = false;
-    const giveUp = (reason: AppError) => {
-      hasGivenUp = true;
-      reject(reason);
-    };
-    const tooLate = () => giveUp(unavailable("no database connection became free in time"));
-    const timer = setTimeout(tooLate, giveUpAt - performance.now());
-    const off = ctx.onDone(giveUp);
-    this.#connecting++;
-    const client = await this.#connect().finally(() => {
-      this.#connecting--;
-      clearTimeout(timer);
-      off();
-    });
-    if (hasGivenUp) return client.release();
-    const session = this.#sessionOf(client);
-    await new Promise<void>((givenBack) => {
-      this.#out.set(session, { client, givenBack });
-      resolve(session);
-    });
-  }
-
-  #connect(): Promise<pg.PoolClient> {
+  #checkOut(ctx: Context): Promise<Session> {
     return new Promise((resolve, reject) => {
-      let isAnswered = false;
+      let state: "waiting" | "gave up" | "answered" = "waiting";
+      let off: Unsubscribe | undefined;
+      const giveUp = (reason: AppError) => {
+        state = "gave up";
+        reject(reason);
+      };
+      const timer = setTimeout(
+        () => giveUp(unavailable("no database connection became free in time")),
+        ACQUIRE_TIMEOUT_MS,
+      );
+      off = ctx.onDone(giveUp);
       this.#pool.connect((error, client, giveBack) => {
+        clearTimeout(timer);
+        off?.();
+        const before = state;
+        state = "answered";
         // The driver answers twice when the server goes on with a login after an error.
-        if (isAnswered) return giveBack(true);
-        isAnswered = true;
-        if (client === undefined) reject(databaseError(error, "connecting"));
-        else resolve(client);
+        if (before === "answered") giveBack(true);
+        else if (client === undefined) reject(error);
+        // Not from within its release, which goes on to the next in the queue: a thousand who gave up would be as many frames.
+        else if (before === "gave up") process.nextTick(giveBack);
+        else resolve(this.#checkedOut(client));
       });
     });
   }
 
+  #checkedOut(client: pg.PoolClient): Session {
+    const session = this.#sessionOf(client);
+    this.#out.set(session, client);
+    return session;
+  }
+
   #giveBack(session: Session, usable: boolean): void {
-    const loan = this.#out.get(session);
-    if (loan === undefined) return;
+    const client = this.#out.get(session);
+    if (client === undefined) return;
     this.#out.delete(session);
-    loan.client.release(!usable);
-    loan.givenBack();
+    this.#claims--;
+    client.release(!usable);
   }
 
   #configure(client: pg.Client): Promise<void> {
