@@ -102,7 +102,7 @@ export const FAULT_GROUPS: readonly FaultGroup[] = [
     [
       "C4",
       "Every answer is slow",
-      "the concurrency limit shrinks; replies stay in budget; other routes are not slowed",
+      "who waits is bounded in number; replies stay in budget; other routes are not slowed",
     ],
     ["C5", "An answer that drips byte by byte", "the total deadline applies: 504 at the budget"],
     [
@@ -138,7 +138,7 @@ export const FAULT_GROUPS: readonly FaultGroup[] = [
       "A handler hangs inside a transaction",
       "the server ends it after ten seconds; its connection is discarded",
     ],
-    ["C19", "PgBouncer in transaction mode", "detected; what needs a session falls back to leases"],
+    ["C19", "PgBouncer in transaction mode", "detected: not ready, says why and migrates nothing; in session mode all is as without it"],
   ]),
   group("Redis", [
     [

@@ -23,6 +23,11 @@ function parseSeries(text: string): ReadonlyMap<string, number> {
   );
 }
 
+/** One series that has no labels. */
+export async function gaugeOf(service: Service, name: string): Promise<number> {
+  return (await scrape(service)).series.get(name) ?? Number.NaN;
+}
+
 /** Waits until the service works on so many requests. */
 export async function underWay(service: Service, requests: number): Promise<void> {
   // The one for the metrics is one too.

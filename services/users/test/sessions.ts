@@ -1,5 +1,8 @@
+import assert from "node:assert/strict";
 import { type Database, row, type Statement, sql } from "parapet/postgres";
 import { eventually, testContext } from "parapet/testing";
+import { databaseRoutes } from "./database-routes.ts";
+import type { UsersProcess } from "./users-process.ts";
 
 /** A connection of the service, as the database sees it. */
 export interface DatabaseSession {
@@ -20,6 +23,17 @@ export function sessionsOf(database: Database): Promise<readonly DatabaseSession
       select pid, state, coalesce(wait_event_type = 'Lock', false) as is_locked_out from pg_stat_activity
       where datname = current_database() and application_name = 'users' order by pid`,
   );
+}
+
+/** Has the service open so many for changes, by as many changes of a user that have to wait for each other. */
+export async function openSessions({ users, database }: UsersProcess, id: string, sessions: number): Promise<void> {
+  const { update } = databaseRoutes(users, id);
+  const updates: Promise<Response>[] = [];
+  await whileHeld(database, sql`select id from users where id = ${id} for update`, async () => {
+    for (let number = 0; number < sessions; number++) updates.push(update(number));
+    await lockedOut(database, sessions);
+  });
+  for (const { status } of await Promise.all(updates)) assert.equal(status, 200);
 }
 
 /** Terminates all of them; gives how many there were. */

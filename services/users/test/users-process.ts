@@ -30,6 +30,8 @@ export interface UsersProcess extends Service {
 export interface UsersOptions extends ProcessOptions {
   /** A command that runs the bundle otherwise than `node server.mjs` does. */
   readonly main?: ServiceMain;
+  /** What its sessions are set to beside, in the URL: `-c lock_timeout=5000`. */
+  readonly databaseOptions?: string;
 }
 
 /** Starts the shipped bundle on a migrated database of its own. */
@@ -50,8 +52,14 @@ export async function startUsersBehindProxy(
   return Object.assign(service, { database, databaseUrl: url, proxy });
 }
 
-async function startOn(t: TestContext, databaseUrl: string, { main = SERVER, ...options }: UsersOptions) {
-  const service = await startService(t, main, { ...options, env: { ...options.env, DATABASE_URL: databaseUrl } });
+async function startOn(
+  t: TestContext,
+  databaseUrl: string,
+  { main = SERVER, databaseOptions, ...options }: UsersOptions,
+) {
+  const url = new URL(databaseUrl);
+  if (databaseOptions !== undefined) url.searchParams.set("options", databaseOptions);
+  const service = await startService(t, main, { ...options, env: { ...options.env, DATABASE_URL: url.href } });
   return Object.assign(service, { users: `${service.url}/api/v1/users` });
 }
 

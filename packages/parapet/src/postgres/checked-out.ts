@@ -60,6 +60,11 @@ export class CheckedOut implements Queryable {
     }
   }
 
+  /** Has whatever comes next run on sessions that are opened from now on. */
+  renew(): void {
+    this.#pool.renew();
+  }
+
   /** Ends the sessions, within two seconds; gives how many of them it had to cut. */
   end(ctx: Context): Promise<number> {
     return this.#pool.end(ctx);

@@ -5,14 +5,18 @@ import { metrics as processMetrics, type Registry } from "../metrics/index.ts";
 import { CheckedOut } from "./checked-out.ts";
 import { DEFAULT_POOL_MAX, DEFAULT_STATEMENT_TIMEOUT_MS } from "./config.ts";
 import type { DriverQuery, DriverResult } from "./driver-client.ts";
+import { FailoverWatch } from "./failover-watch.ts";
 import { type Instruments, instrumentsOf } from "./instruments.ts";
 import { Lanes } from "./lanes.ts";
 import { type Loader, type LoaderKey, type LoaderOptions, TurnLoader } from "./loader.ts";
 import { migrate } from "./migrate.ts";
 import type { Migrations } from "./migrations.ts";
+import { openSession } from "./open-session.ts";
+import { isShared, SHARED_SESSIONS } from "./pooler.ts";
 import { affected, type Queryable, rowsOf } from "./queryable.ts";
 import { ReadinessWatch } from "./readiness-watch.ts";
 import { appliedMigrations, schemaProblem, schemaState } from "./schema-state.ts";
+import type { Session } from "./session.ts";
 import type { RowStatement, Statement, StatementSite } from "./sql.ts";
 import { isForgotten, sqlstateOf } from "./sqlstate.ts";
 import { againOnStalePlan, StatementRunner } from "./statement-runner.ts";
@@ -89,17 +93,21 @@ class PostgresDatabase implements Database {
   readonly #lockedOut = new Map<StatementSite, number>();
   readonly #readiness: ReadinessWatch;
   readonly #unwatch: () => void;
+  readonly #openAnother: (ctx: Context) => Promise<Session>;
 
   constructor(url: string, options: DatabaseOptions) {
     const { log, migrations, metrics = processMetrics, service = "parapet" } = options;
     const { poolMax = DEFAULT_POOL_MAX, statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = options;
     const limits = { statementTimeoutMs, lockTimeoutMs: LOCK_TIMEOUT_MS, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS };
-    const connection = { ...limits, url, service, log };
+    const failover = new FailoverWatch(() => this.#renew());
+    const connection = { ...limits, url, service, log, failover };
     this.#log = log;
     this.#migrations = migrations;
     this.#instruments = instrumentsOf(metrics);
     this.#runner = new StatementRunner(this.#instruments);
     this.#lanes = new Lanes(connection);
+    this.#openAnother = (ctx) =>
+      openSession(ctx, url, { ...connection, limitMs: statementTimeoutMs, onCancel: () => {} });
     const checkedOut = (max: number) =>
       new CheckedOut({ ...connection, max, runner: this.#runner, instruments: this.#instruments });
     this.#foreground = checkedOut(poolMax);
@@ -179,13 +187,24 @@ class PostgresDatabase implements Database {
     return false;
   }
 
+  /** The old connections may lead to a server that is read-only and falls behind. */
+  #renew(): void {
+    this.#log.warn("the database has another primary: its connections are made anew");
+    this.#lanes.renew();
+    this.#foreground.renew();
+    this.background.renew();
+  }
+
   async #notReadyBecause(ctx: Context): Promise<string | undefined> {
+    const because = await this.background.withSession(ctx, (session) => this.#problemOf(ctx, session));
     // So that the first requests find the connections that they share.
-    await this.#lanes.warmUp(ctx);
+    if (because === undefined) await this.#lanes.warmUp(ctx);
+    return because;
+  }
+
+  async #problemOf(ctx: Context, session: Session): Promise<string | undefined> {
+    if (await isShared(ctx, session, () => this.#openAnother(ctx))) return SHARED_SESSIONS;
     const migrations = this.#migrations;
-    if (migrations === undefined) return undefined;
-    return this.background.withSession(ctx, async (session) =>
-      schemaProblem(schemaState(migrations, await appliedMigrations(ctx, session))),
-    );
+    return migrations && schemaProblem(schemaState(migrations, await appliedMigrations(ctx, session)));
   }
 }

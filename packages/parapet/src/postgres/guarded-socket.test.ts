@@ -1,55 +1,21 @@
 import assert from "node:assert/strict";
-import { connect, createServer, type Socket } from "node:net";
-import test, { type TestContext } from "node:test";
+import test from "node:test";
 import { withTimeout } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
 import { createRegistry } from "../metrics/index.ts";
 import { eventually } from "../testing/eventually.ts";
+import { faultProxy } from "../testing/fault-proxy.ts";
 import { postgresSandbox } from "../testing/postgres-sandbox.ts";
 import { testContext } from "../testing/test-context.ts";
 import { createDatabase } from "./database.ts";
 import { row } from "./row.ts";
 import { sql } from "./sql.ts";
 
-/** A proxy that flips a bit here and there in what the server says, while `flips` is set. */
-async function bitFlipper(t: TestContext, targetUrl: string) {
-  const url = new URL(targetUrl);
-  const target = { host: url.hostname, port: Number(url.port || 5432) };
-  const state = { flips: false, url: "" };
-  const sockets = new Set<Socket>();
-  const pair = (from: Socket, to: Socket) => {
-    sockets.add(from);
-    from.on("error", () => {});
-    from.on("close", () => to.destroy());
-  };
-  const server = createServer((client) => {
-    const upstream = connect(target);
-    pair(client, upstream);
-    pair(upstream, client);
-    client.pipe(upstream);
-    upstream.on("data", (bytes: Buffer) => {
-      const at = Math.floor(Math.random() * bytes.length);
-      if (state.flips && Math.random() < 0.5) bytes[at] = (bytes[at] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
-      client.write(bytes);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => {
-    server.close();
-    for (const socket of sockets) socket.destroy();
-  });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === "object");
-  url.host = `127.0.0.1:${address.port}`;
-  state.url = url.href;
-  return state;
-}
-
 const Value = row({ n: "int4", text: "text", json: "jsonb", list: "int4[]", at: "timestamptz" });
 
 test("C16: flipped bits end a connection and fail its query; the process lives, and the next connection works", async (t) => {
   const { url } = await postgresSandbox(t);
-  const proxy = await bitFlipper(t, url);
+  const proxy = await faultProxy(t, url);
   const ctx = testContext();
   const registry = createRegistry();
   const database = createDatabase(proxy.url, { log: ctx.log, metrics: registry, poolMax: 4 });
@@ -65,7 +31,7 @@ test("C16: flipped bits end a connection and fail its query; the process lives, 
       ),
     );
   let failures = 0;
-  proxy.flips = true;
+  await proxy.flip(500);
   for (let round = 0; round < 60; round++) {
     const results = await Promise.allSettled([read(), read(), read(), read()]);
     for (const result of results) {
@@ -74,7 +40,7 @@ test("C16: flipped bits end a connection and fail its query; the process lives, 
       assert.ok(result.reason instanceof AppError, String(result.reason));
     }
   }
-  proxy.flips = false;
+  await proxy.pass();
   assert.ok(failures > 0, "no flip did any harm: the test missed its point");
   await eventually(async () => (await read().catch(() => [])).length === 20, 10_000);
   // No place in the pool was lost to a connection that broke in an odd way.

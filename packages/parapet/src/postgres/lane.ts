@@ -7,7 +7,7 @@ import type { Logger } from "../log/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession, type RunQuery } from "./connection.ts";
 import { type DriverClient, type DriverQuery, type DriverResult, driverClient, forget } from "./driver-client.ts";
 import { guardedSocket } from "./guarded-socket.ts";
-import { databaseError, endsSession, isForgotten, sqlstateOf, unavailable } from "./sqlstate.ts";
+import { databaseError, endsSession, isForgotten, isReadOnly, sqlstateOf, unavailable } from "./sqlstate.ts";
 
 /** The longest that the server lets one statement of a lane run, in milliseconds: those behind it wait as long. */
 export const LANE_STATEMENT_TIMEOUT_MS = 1000;
@@ -52,6 +52,7 @@ export class Lane {
   #answeredAt = 0;
   #watch: NodeJS.Timeout | undefined;
   #isHoldingBack = false;
+  #isRetired = false;
   #isClosed = false;
 
   constructor(options: LaneOptions) {
@@ -89,6 +90,12 @@ export class Lane {
     clearTimeout(this.#watch);
   }
 
+  /** Closes as soon as nothing is under way; nothing more may be run. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#closeWhenRetired();
+  }
+
   async #runOnNew(ctx: Context, query: DriverQuery): Promise<DriverResult> {
     this.#waiting++;
     const giveUp = new AbortController();
@@ -99,6 +106,7 @@ export class Lane {
     } finally {
       giveUp.abort();
       this.#waiting--;
+      this.#closeWhenRetired();
     }
   }
 
@@ -120,8 +128,10 @@ export class Lane {
         if (hasLeft) this.#abandoned--;
         if (this.#sent === 0) this.#desertion = undefined;
         this.#answeredAt = performance.now();
+        this.#closeWhenRetired();
         if (!error) return resolve(result);
         if (isForgotten(error)) forget(client, [query]);
+        if (isReadOnly(error)) this.#options.failover?.refused();
         // One of ours says that a row could not be read, and nothing about the connection.
         if (!(error instanceof AppError) && endsSession(sqlstateOf(error))) this.#lose(client);
         reject(databaseError(error, "in session"));
@@ -164,6 +174,10 @@ export class Lane {
       this.#pauseMs = Math.random() * RECONNECT_PAUSE_MS;
       throw databaseError(thrown, "connecting");
     }
+  }
+
+  #closeWhenRetired(): void {
+    if (this.#isRetired && this.inFlight === 0) void this.close();
   }
 
   #throwIfClosed(): void {

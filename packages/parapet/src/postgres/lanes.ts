@@ -7,12 +7,14 @@ const LANES = 2;
 
 /** The connections that short statements share; each goes where the fewest are under way. */
 export class Lanes {
-  readonly #lanes: readonly Lane[];
+  readonly #options: LaneOptions;
+  #lanes: readonly Lane[];
 
   constructor(options: LaneOptions) {
     const statementTimeoutMs = Math.min(LANE_STATEMENT_TIMEOUT_MS, options.statementTimeoutMs);
     const lockTimeoutMs = Math.min(LANE_LOCK_TIMEOUT_MS, options.lockTimeoutMs);
-    this.#lanes = Array.from({ length: LANES }, () => new Lane({ ...options, statementTimeoutMs, lockTimeoutMs }));
+    this.#options = { ...options, statementTimeoutMs, lockTimeoutMs };
+    this.#lanes = this.#make();
   }
 
   /** How many of the connections are open, and how many statements are under way on them or wait for one. */
@@ -31,8 +33,18 @@ export class Lanes {
     await Promise.all(this.#lanes.map((lane) => lane.run(ctx, { text: "select", name: "p_warm_up" })));
   }
 
+  /** Has what comes next go by new connections; what is under way ends on the old ones. */
+  renew(): void {
+    for (const lane of this.#lanes) lane.retire();
+    this.#lanes = this.#make();
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  #make(): readonly Lane[] {
+    return Array.from({ length: LANES }, () => new Lane(this.#options));
   }
 
   #leastBusy(): Lane {

@@ -2,6 +2,7 @@ import { type Context, rootContext, sleep } from "../context/index.ts";
 import { AppError, toAppError } from "../errors/index.ts";
 import type { Migration, Migrations } from "./migrations.ts";
 import { openSession } from "./open-session.ts";
+import { isShared, SHARED_SESSIONS } from "./pooler.ts";
 import { appliedMigrations, schemaProblem, schemaState } from "./schema-state.ts";
 import type { Session } from "./session.ts";
 import { errorPosition, sqlstateOf, unavailable } from "./sqlstate.ts";
@@ -22,18 +23,23 @@ const DEADLOCK_DETECTED = "40P01";
 /**
  * Brings a database's schema to that of this build, one migration after the other, each in a transaction of its own.
  * Any number may run at once: one works, the others wait and find nothing to do. A run that was killed is resumed by the next.
- * Throws `conflict` when the schema is not one to build on, and `unavailable` when a lock was not free for a minute.
+ * Throws `conflict` when the schema is not one to build on, and `unavailable` when a lock was not free for a minute, or a
+ * pooler before the server gives the session to others.
  */
 export async function migrate(ctx: Context, url: string, service: string, migrations: Migrations): Promise<void> {
-  const session = await openSession(ctx, url, {
-    service,
-    statementTimeoutMs: 0,
-    lockTimeoutMs: LOCK_TIMEOUT_MS,
-    transactionTimeoutMs: 0,
-    limitMs: NO_LIMIT_MS,
-    onCancel: () => {},
-  });
+  const open = () =>
+    openSession(ctx, url, {
+      service,
+      statementTimeoutMs: 0,
+      lockTimeoutMs: LOCK_TIMEOUT_MS,
+      transactionTimeoutMs: 0,
+      limitMs: NO_LIMIT_MS,
+      onCancel: () => {},
+    });
+  const session = await open();
   try {
+    // The lock would be left with somebody else, for as long as the pooler lives.
+    if (await isShared(ctx, session, open)) throw unavailable(SHARED_SESSIONS);
     await lock(ctx, session);
     const pending = await pendingMigrations(ctx, session, migrations);
     for (const migration of pending) await applyPatiently(ctx, session, migration);

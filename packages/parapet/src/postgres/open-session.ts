@@ -17,7 +17,7 @@ export async function openSession(
   const session = new Session(driverClient(client), options);
   try {
     await orDone(ctx, client.connect());
-    await configureSession(ctx, (ctx, query) => session.run(ctx, query), options);
+    await configureSession(ctx, (ctx, query) => session.run(ctx, query), { ...options, url });
     return session;
   } catch (thrown) {
     session.destroy();

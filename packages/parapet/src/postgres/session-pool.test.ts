@@ -166,6 +166,53 @@ test("C10: a server without a free connection is unavailable, and so is one that
   assert.ok(hasCode(absent, "unavailable") && absent.fields.sqlstate === "28000");
 });
 
+test("C10: while a server has no more connections to give, those that there are serve all callers, and it is hardly asked for another", async (t) => {
+  const { url, database } = await postgresSandbox(t);
+  const role = new URL(url).pathname.slice(1);
+  const { ctx, pool: admin } = poolOn(t, url, 1);
+  const session = await admin.acquire(ctx);
+  const proxy = await faultProxy(t, url);
+  const limited = new URL(proxy.url);
+  limited.username = role;
+  const { pool } = poolOn(t, limited.href, 10);
+  const turns = (callers: number) =>
+    Promise.allSettled(
+      Array.from({ length: callers }, async () => {
+        const session = await pool.acquire(ctx);
+        await session.run(ctx, { text: "select pg_sleep(0.005)" }).finally(() => pool.release(session));
+      }),
+    );
+  await session.script(ctx, `create role ${role} login connection limit 2`);
+  try {
+    const served = await turns(30);
+    assert.ok(served.every(({ status }) => status === "fulfilled"));
+    assert.equal(pool.stats.total, 2);
+    assert.ok(proxy.accepted <= 25, `${proxy.accepted} attempts`);
+
+    await session.script(ctx, `alter role ${role} connection limit 0`);
+    await database.execute(ctx, sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${role}`);
+    await eventually(() => pool.stats.total === 0);
+    const before = proxy.accepted;
+    const refusedUntil = performance.now() + 1000;
+    while (performance.now() < refusedUntil) {
+      const outcomes = await turns(20);
+      assert.ok(
+        outcomes.every((one) => one.status === "rejected" && one.reason.fields.sqlstate === "53300"),
+        "all hear at once what the server said",
+      );
+    }
+    assert.ok(proxy.accepted - before <= 40, `${proxy.accepted - before} attempts in a second`);
+
+    await session.script(ctx, `alter role ${role} connection limit 20`);
+    const again = await turns(20);
+    assert.ok(again.every(({ status }) => status === "fulfilled"));
+  } finally {
+    await pool.end(ctx);
+    await session.script(ctx, `drop role ${role}`);
+    admin.release(session);
+  }
+});
+
 test("C2: a server that refuses connections is unavailable at once", async (t) => {
   const { url } = await postgresSandbox(t);
   const proxy = await faultProxy(t, url);

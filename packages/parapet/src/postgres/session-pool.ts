@@ -14,6 +14,8 @@ const ACQUIRE_TIMEOUT_MS = 1000;
 // A cold start meets the burst of a whole load balancer with its connections still to make; with 2 it lost requests.
 const WAITERS_A_SESSION = 10;
 const IDLE_TIMEOUT_MS = 30_000;
+/** The longest time from a connection that could not be made to the next try; each is random, as processes are not to try together. */
+const RETRY_PAUSE_MS = 200;
 /** Leaves time to report within the two seconds that a component has for its stop. */
 const END_TIMEOUT_MS = 1800;
 /** For the goodbyes alone, when no session is out: only a server that does not answer takes longer. */
@@ -33,6 +35,12 @@ export class SessionPool {
   readonly #sessions = new WeakMap<pg.Client, Session>();
   readonly #out = new Map<Session, pg.PoolClient>();
   readonly #sockets = new Set<Socket>();
+  /** By what each caller that waits is told that no session will come. */
+  readonly #waiting = new Set<(reason: AppError) => void>();
+  /** When to try whether the server has another connection, after it had none; infinite while one tries. */
+  #retryAt: number | undefined;
+  /** Those opened before are given to nobody any more. */
+  #renewedAt = 0;
   /** Callers that wait for a session or have one. */
   #claims = 0;
   #ending = false;
@@ -78,6 +86,11 @@ export class SessionPool {
     else void session.settled().then((usable) => this.#giveBack(session, usable));
   }
 
+  /** Has every session from now on be one that is opened from now on. */
+  renew(): void {
+    this.#renewedAt = performance.now();
+  }
+
   /** Waits up to 1.8 s for the sessions that are out, then cuts them; gives the number that it cut. */
   async end(ctx: Context): Promise<number> {
     if (this.#ending) return 0;
@@ -101,6 +114,7 @@ export class SessionPool {
       let off: Unsubscribe | undefined;
       const giveUp = (reason: AppError) => {
         state = "gave up";
+        this.#waiting.delete(giveUp);
         reject(reason);
       };
       const timer = setTimeout(
@@ -108,19 +122,56 @@ export class SessionPool {
         ACQUIRE_TIMEOUT_MS,
       );
       off = ctx.onDone(giveUp);
-      this.#pool.connect((error, client, giveBack) => {
-        clearTimeout(timer);
-        off?.();
-        const before = state;
-        state = "answered";
-        // The driver answers twice when the server goes on with a login after an error.
-        if (before === "answered") giveBack(true);
-        else if (client === undefined) reject(error);
-        // Not from within its release, which goes on to the next in the queue: a thousand who gave up would be as many frames.
-        else if (before === "gave up") process.nextTick(giveBack);
-        else resolve(this.#checkedOut(client));
-      });
+      this.#waiting.add(giveUp);
+      const connect = () =>
+        this.#connect((error, client, giveBack) => {
+          // Without a way back it is no connection that failed: the driver's queue gave up, after us, or the pool has ended.
+          const isFailure = client === undefined && giveBack !== undefined;
+          if (error && isFailure) this.#failed(error);
+          const isOutdated = client !== undefined && this.#isOutdated(client);
+          if (state === "waiting" && isOutdated) giveBack(true);
+          if (state === "waiting" && (isOutdated || isFailure)) return connect();
+          clearTimeout(timer);
+          off?.();
+          this.#waiting.delete(giveUp);
+          const before = state;
+          state = "answered";
+          if (client === undefined) reject(error);
+          // The driver answers twice when the server goes on with a login after an error.
+          else if (before === "answered") giveBack(true);
+          // Not from within its release, which goes on to the next in the queue: a thousand who gave up would be as many frames.
+          else if (before === "gave up") process.nextTick(giveBack);
+          else resolve(this.#checkedOut(client));
+        });
+      connect();
     });
+  }
+
+  /** Takes a session that is free, or makes one, or waits for one of those that there are. */
+  #connect(done: Parameters<pg.Pool["connect"]>[0]): void {
+    const { options, idleCount, totalCount } = this.#pool;
+    const pauseMs = (this.#retryAt ?? 0) - performance.now();
+    if (totalCount === 0 && pauseMs > 0)
+      return void setTimeout(() => this.#connect(done), Math.min(pauseMs, RETRY_PAUSE_MS));
+    const isRetry = this.#retryAt !== undefined && pauseMs <= 0 && idleCount === 0 && totalCount < this.#options.max;
+    if (isRetry) {
+      this.#retryAt = Number.POSITIVE_INFINITY;
+      options.max = totalCount + 1;
+    }
+    this.#pool.connect(done);
+    if (isRetry) options.max = 0;
+  }
+
+  /** No connection could be made. Whoever waits is served by those that there are, and hears so when there are none. */
+  #failed(error: Error): void {
+    this.#retryAt = performance.now() + Math.random() * RETRY_PAUSE_MS;
+    this.#pool.options.max = 0;
+    if (this.#pool.totalCount > 0) return;
+    for (const giveUp of this.#waiting) giveUp(databaseError(error, "connecting"));
+  }
+
+  #isOutdated(client: pg.PoolClient): boolean {
+    return this.#sessionOf(client).openedAt < this.#renewedAt;
   }
 
   #checkedOut(client: pg.PoolClient): Session {
@@ -137,9 +188,11 @@ export class SessionPool {
     client.release(!usable);
   }
 
-  #configure(client: pg.Client): Promise<void> {
+  async #configure(client: pg.Client): Promise<void> {
     const session = this.#sessionOf(client);
-    return configureSession(rootContext(this.#options.log), (ctx, query) => session.run(ctx, query), this.#options);
+    await configureSession(rootContext(this.#options.log), (ctx, query) => session.run(ctx, query), this.#options);
+    this.#retryAt = undefined;
+    this.#pool.options.max = this.#options.max;
   }
 
   #sessionOf(client: pg.Client): Session {

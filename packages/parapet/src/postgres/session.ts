@@ -3,7 +3,8 @@ import { AppError } from "../errors/index.ts";
 import { Batch } from "./batch.ts";
 import { Cancellation, type CancellationOptions } from "./cancellation.ts";
 import { type DriverClient, type DriverQuery, type DriverResult, forget } from "./driver-client.ts";
-import { databaseError, endsSession, isForgotten, sqlstateOf } from "./sqlstate.ts";
+import type { FailoverWatch } from "./failover-watch.ts";
+import { databaseError, endsSession, isForgotten, isReadOnly, sqlstateOf } from "./sqlstate.ts";
 
 /** How long a session may take to become idle before its connection is cut. */
 const SETTLE_MS = 1000;
@@ -12,6 +13,7 @@ export interface SessionOptions {
   /** The longest that one statement may take, in milliseconds, whatever its context says. */
   readonly limitMs: number;
   readonly onCancel: (passedOn: boolean) => void;
+  readonly failover?: FailoverWatch;
 }
 
 type Send<T> = (done: (error: Error | undefined, result: T) => void) => void;
@@ -22,9 +24,12 @@ type Send<T> = (done: (error: Error | undefined, result: T) => void) => void;
  * answered and no cancel is on its way. A server that does not answer is cut off.
  */
 export class Session {
+  /** On `performance.now()`'s clock. */
+  readonly openedAt = performance.now();
   readonly #client: DriverClient;
   readonly #limitMs: number;
   readonly #cancellation: CancellationOptions;
+  readonly #failover: FailoverWatch | undefined;
   #busy = false;
   /** The cancel of what runs. */
   #canceling: Cancellation | undefined;
@@ -32,9 +37,10 @@ export class Session {
   #lostBecause: Error | undefined;
   #spent = false;
 
-  constructor(client: DriverClient, { limitMs, onCancel }: SessionOptions) {
+  constructor(client: DriverClient, { limitMs, onCancel, failover }: SessionOptions) {
     this.#client = client;
     this.#limitMs = limitMs;
+    this.#failover = failover;
     this.#cancellation = { onCancel, cut: () => this.destroy() };
     client.on("error", (error) => {
       this.#lostBecause ??= error;
@@ -42,6 +48,11 @@ export class Session {
     client.once("end", () => {
       this.#lostBecause ??= new Error("the connection is closed");
     });
+  }
+
+  /** The server's process, as it was told at the login; null when it was not. */
+  get processId(): number | null {
+    return this.#client.processID;
   }
 
   /** Nothing runs and nothing is wrong: another caller may have it. */
@@ -113,6 +124,7 @@ export class Session {
     } catch (thrown) {
       if (thrown instanceof AppError) throw thrown;
       this.#spent ||= endsSession(sqlstateOf(thrown));
+      if (isReadOnly(thrown)) this.#failover?.refused();
       // When the connection was lost, what the server said last tells more than that it is gone.
       throw databaseError(this.#lostBecause ?? thrown, "in session");
     }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import pg from "pg";
 import { AppError, type ErrorCode, hasCode } from "../errors/index.ts";
 import { postgresSandbox } from "../testing/postgres-sandbox.ts";
 import { testContext } from "../testing/test-context.ts";
@@ -113,7 +114,9 @@ test("C17: text that can't be stored is invalid before it reaches the server, al
 
 test("an error that did not come from the server is unavailable: the connection is gone, or not understood", () => {
   const refused = Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
-  for (const thrown of [refused, new RangeError("offset is out of range")]) {
+  const garbled = Object.assign(new pg.DatabaseError("no", 2, "error"), { code: "42p0\u0011" });
+  assert.ok(endsSession(sqlstateOf(garbled)));
+  for (const thrown of [refused, new RangeError("offset is out of range"), garbled]) {
     const error = databaseError(thrown, "in session");
     assert.deepEqual([error.code, error.cause], ["unavailable", thrown]);
   }

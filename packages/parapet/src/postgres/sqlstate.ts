@@ -31,6 +31,7 @@ const CODES: Readonly<Record<string, DatabaseCode>> = {
   "25P04": "timeout", // transaction_timeout
   "26000": "unavailable", // invalid_sql_statement_name, after its retry: others' attempts to prepare it fail, too
   "25006": "unavailable", // read_only_sql_transaction: this server is no longer the primary
+  "42P05": "unavailable", // duplicate_prepared_statement: a pooler shares the session with others
   "40001": "unavailable", // serialization_failure, after its retries
   "40P01": "unavailable", // deadlock_detected, after its retries
   "53100": "unavailable", // disk_full
@@ -49,11 +50,11 @@ const CODES: Readonly<Record<string, DatabaseCode>> = {
  */
 export function databaseError(thrown: unknown, where: "connecting" | "in session"): AppError {
   if (thrown instanceof AppError) return thrown;
+  const sqlstate = sqlstateOf(thrown);
   // Not the server's word: the connection is gone, or what came through it is not to be understood.
-  if (!(thrown instanceof pg.DatabaseError) || thrown.code === undefined) {
+  if (!(thrown instanceof pg.DatabaseError) || sqlstate === undefined) {
     return unavailable(MESSAGES.unavailable, { cause: thrown });
   }
-  const sqlstate = thrown.code;
   const lost = where === "connecting" || sqlstate.startsWith("08");
   const code = CODES[sqlstate] ?? (lost ? "unavailable" : "internal");
   const constraint = thrown.constraint === undefined ? {} : { constraint: thrown.constraint };
@@ -71,10 +72,12 @@ export function violates(thrown: unknown, constraint: string): thrown is AppErro
   return thrown instanceof AppError && thrown.fields.constraint === constraint;
 }
 
-/** The SQLSTATE of an error that came from the server, or undefined. */
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** The SQLSTATE of an error that came from the server, or undefined; whatever else stands in its place is none. */
 export function sqlstateOf(thrown: unknown): string | undefined {
   const cause = thrown instanceof AppError ? thrown.cause : thrown;
-  return cause instanceof pg.DatabaseError ? cause.code : undefined;
+  return cause instanceof pg.DatabaseError && SQLSTATE.test(cause.code ?? "") ? cause.code : undefined;
 }
 
 /** Where in its text a statement went wrong, counted from 1, when the server said so. */
@@ -92,6 +95,11 @@ export function isStalePlan(thrown: unknown): boolean {
 /** The server does not know a statement by its name, and the driver no longer believes that it does: it prepares it anew. */
 export function isForgotten(thrown: unknown): boolean {
   return sqlstateOf(thrown) === "26000";
+}
+
+/** The server is no longer the primary, or never was. */
+export function isReadOnly(thrown: unknown): boolean {
+  return sqlstateOf(thrown) === "25006";
 }
 
 /** After these the session is not one to go on with: the server ended it, or is not the primary, or was not understood. */

@@ -8,7 +8,9 @@ export type LinkFault =
   | { readonly kind: "blackhole" }
   /** The connection ends when this many more bytes went from the target to the client; at 0 with the first byte. */
   | { readonly kind: "cut"; readonly afterBytes: number }
-  | { readonly kind: "slice"; readonly bytes: number; readonly everyMs: number };
+  | { readonly kind: "slice"; readonly bytes: number; readonly everyMs: number }
+  /** One bit of about so many bytes is another. */
+  | { readonly kind: "flip"; readonly everyBytes: number };
 
 // What one direction holds back before it stops reading: a few socket buffers.
 const MAX_HELD_BYTES = 256 * 1024;
@@ -97,7 +99,7 @@ export class FaultLink {
     this.#heldBytes -= bytes.length;
     this.#passedBytes += bytes.length;
     if (this.#heldBytes < MAX_HELD_BYTES) this.#from.resume();
-    this.#isFull = !this.#to.write(bytes);
+    this.#isFull = !this.#to.write(this.#fault.kind === "flip" ? flipped(bytes, this.#fault.everyBytes) : bytes);
   }
 
   #cut(): void {
@@ -112,4 +114,13 @@ export class FaultLink {
       this.#move();
     }, ms);
   }
+}
+
+function flipped(bytes: Buffer, everyBytes: number): Buffer {
+  const gap = () => Math.floor(Math.random() * 2 * everyBytes);
+  const others = Buffer.from(bytes);
+  for (let at = gap(); at < others.length; at += 1 + gap()) {
+    others[at] = (others[at] ?? 0) ^ (1 << Math.floor(Math.random() * 8));
+  }
+  return others;
 }

@@ -189,6 +189,23 @@ test("slices arrive a few bytes at a time", async (t) => {
   assert.ok(sizes.length >= 3 && Math.max(...sizes) <= 6, `sizes ${sizes}`);
 });
 
+test("flips change single bits of what comes back, about one in so many bytes, and nothing of what is sent", async (t) => {
+  const target = await echo(t);
+  const proxy = await faultProxy(t, target.url);
+  const client = await dial(t, proxy.url);
+  const received: Buffer[] = [];
+  client.socket.on("data", (bytes) => received.push(bytes));
+  await proxy.flip(100);
+  const sent = Buffer.alloc(100_000, "x");
+  client.socket.write(sent);
+  await eventually(() => Buffer.concat(received).length === sent.length);
+  const bits = Buffer.concat(received).map((byte) => byte ^ "x".charCodeAt(0));
+  const changed = bits.filter((byte) => byte !== 0);
+  assert.ok(changed.length > 700 && changed.length < 1400, `${changed.length} bytes are others`);
+  assert.ok(changed.every((byte) => (byte & (byte - 1)) === 0));
+  assert.equal(target.received(), sent.toString());
+});
+
 test("a fault applies to what the one before it held back", async (t) => {
   const target = await echo(t);
   const proxy = await faultProxy(t, target.url);

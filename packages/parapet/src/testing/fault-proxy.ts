@@ -30,6 +30,8 @@ export interface FaultProxy {
   cut(afterBytes: number): Promise<void>;
   /** Bytes arrive a few at a time. */
   slice(bytes: number, everyMs: number): Promise<void>;
+  /** Of what the target sends, one bit of about so many bytes is another. */
+  flip(everyBytes: number): Promise<void>;
   /** Resets (RST) what is open, on both sides. New connections are welcome. */
   reset(): void;
 }
@@ -86,6 +88,10 @@ class TcpFaultProxy implements FaultProxy {
 
   slice(bytes: number, everyMs: number): Promise<void> {
     return this.#set({ kind: "slice", bytes, everyMs });
+  }
+
+  flip(everyBytes: number): Promise<void> {
+    return this.#set({ kind: "flip", everyBytes });
   }
 
   async refuse(): Promise<void> {
@@ -178,7 +184,7 @@ function breakOff(socket: Socket): void {
 }
 
 function requestFault(fault: LinkFault): LinkFault {
-  return fault.kind === "cut" ? PASS : fault;
+  return fault.kind === "cut" || fault.kind === "flip" ? PASS : fault;
 }
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
