@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import test, { type TestContext } from "node:test";
 import { sleep } from "../context/index.ts";
 import { hasCode } from "../errors/index.ts";
@@ -237,6 +239,31 @@ test("D8: a Redis without memory still answers what it has; the rest is loaded a
   await redis.command("CONFIG", "SET", "maxmemory", "0");
   await two.get("k30");
   assert.equal(await two.count("cache_requests_total", "miss"), 1);
+});
+
+test("D8: a Redis that can't save refuses what would change it, and is no less used for what it has", async (t) => {
+  const redis = await ownRedis(t, "--save", "3600 1000");
+  if (redis === undefined) return;
+  const source = manyThings();
+  const one = await replica(t, redis.url, source);
+  assert.equal((await one.get("k1")).version, 1);
+  const folder = Object.values((await redis.command("CONFIG", "GET", "dir")) ?? {}).at(-1);
+  // No file can take the place of a folder that is not empty.
+  mkdirSync(join(String(folder), "dump.rdb", "full"), { recursive: true });
+  await redis.command("BGSAVE");
+  const isRefused = () =>
+    redis.command("PING").then(
+      () => false,
+      (error) => /^MISCONF/.test(error.message),
+    );
+  await eventually(isRefused);
+  const loads = source.loads;
+  for (const endAt = performance.now() + 1500; performance.now() < endAt; await sleep(one.ctx, 10)) await one.get("k1");
+  assert.equal(source.loads, loads);
+  assert.deepEqual(
+    one.ctx.lines.filter(({ msg }) => msg === "the cache has no connection"),
+    [],
+  );
 });
 
 test("D8: a Redis that became a replica is a miss, a metric, and left for one that is found anew, with growing waits", async (t) => {

@@ -82,6 +82,8 @@ export class RedisConnection {
       try {
         await this.#clock.answerOf(this.#life, PING_TIMEOUT_MS, this.#client.sendCommand(["PING"]));
       } catch (cause) {
+        // One that refuses has answered: it does so while it can't save, and still gives what it has.
+        if (cause instanceof ErrorReply) continue;
         this.end(lost("redis did not answer a ping", cause));
       }
     }

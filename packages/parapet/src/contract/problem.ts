@@ -11,7 +11,9 @@ const ProblemViolation = Type.Object({
 /** RFC 9457 problem details, the body of every answer that is not a success. `code` is what programs decide by. */
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: "about:blank unless a more exact type is registered" }),
+    type: Type.String({
+      description: "about:blank, or urn:parapet:problem:outcome-unknown when the change may have been made",
+    }),
     title: Type.String(),
     status: Type.Integer(),
     code: Type.String({ description: "one of the closed set of error codes" }),

@@ -79,3 +79,11 @@ export function toAppError(thrown: unknown): AppError {
 export function hasCode(thrown: unknown, ...codes: readonly ErrorCode[]): thrown is AppError {
   return thrown instanceof AppError && codes.includes(thrown.code);
 }
+
+/**
+ * Tells whether nobody knows if a change was made, as when the connection was lost during its commit: an error with the field
+ * `outcome: "unknown"`. Who tries again may make it twice.
+ */
+export function isOutcomeUnknown(thrown: unknown): thrown is AppError {
+  return thrown instanceof AppError && thrown.fields.outcome === "unknown";
+}

@@ -1,1 +1,9 @@
-export { AppError, type AppErrorOptions, type ErrorCode, hasCode, toAppError, type Violation } from "./app-error.ts";
+export {
+  AppError,
+  type AppErrorOptions,
+  type ErrorCode,
+  hasCode,
+  isOutcomeUnknown,
+  toAppError,
+  type Violation,
+} from "./app-error.ts";

@@ -39,6 +39,12 @@ test("a refusal has a status and headers of its own", () => {
   assert.equal(problemOf(new AppError("canceled", "gone")).title, "Client Closed Request");
 });
 
+test("who asked for a change that may have been made is told that, and not to come back", () => {
+  const unknown = new AppError("unavailable", "it is not known", { fields: { outcome: "unknown" } });
+  assert.equal(problemOf(unknown).type, "urn:parapet:problem:outcome-unknown");
+  assert.equal(toProblemReply(unknown, "r1").headers?.["retry-after"], undefined);
+});
+
 test("who is told to come back later is told when, and not all at once", () => {
   const seconds = (retryAfterMs: number | undefined) =>
     new Set(

@@ -1,8 +1,11 @@
 import { STATUS_CODES } from "node:http";
 import { type Problem, STATUS_OF } from "../contract/index.ts";
-import type { AppError } from "../errors/index.ts";
+import { type AppError, isOutcomeUnknown } from "../errors/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { HttpReply } from "./route.ts";
+
+/** The type of a problem whose change may have been made: trying again without an Idempotency-Key may make it twice. */
+const OUTCOME_UNKNOWN = "urn:parapet:problem:outcome-unknown";
 
 /** nginx's status for a caller that left before its answer. */
 export const CLIENT_CLOSED_REQUEST = 499;
@@ -11,7 +14,7 @@ export const CLIENT_CLOSED_REQUEST = 499;
 export function toProblemReply(error: AppError, requestId: string): HttpReply {
   const status = error instanceof Refusal ? error.status : STATUS_OF[error.code];
   const problem: Problem = {
-    type: "about:blank",
+    type: isOutcomeUnknown(error) ? OUTCOME_UNKNOWN : "about:blank",
     title: status === CLIENT_CLOSED_REQUEST ? "Client Closed Request" : (STATUS_CODES[status] ?? "Error"),
     status,
     code: error.code,
@@ -23,11 +26,12 @@ export function toProblemReply(error: AppError, requestId: string): HttpReply {
 }
 
 function toProblemHeaders(error: AppError, status: number): Record<string, string> {
+  const isWorthRetrying = (status === 503 && !isOutcomeUnknown(error)) || error.retryAfterMs !== undefined;
   return {
     "content-type": "application/problem+json; charset=utf-8",
     "cache-control": "no-store",
     ...(status === 401 ? { "www-authenticate": "Bearer" } : {}),
-    ...(status === 503 || error.retryAfterMs !== undefined ? { "retry-after": toRetryAfter(error.retryAfterMs) } : {}),
+    ...(isWorthRetrying ? { "retry-after": toRetryAfter(error.retryAfterMs) } : {}),
     ...(error instanceof Refusal ? error.headers : {}),
   };
 }

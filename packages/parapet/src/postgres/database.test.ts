@@ -67,6 +67,24 @@ test("a statement survives a change of the schema under it, and of what the sess
   assert.deepEqual(inTransaction, [{ id: 1, text: "a" }]);
 });
 
+test("transactions go on after their session forgot what it had prepared, whichever comes first", async (t) => {
+  const { url } = await postgresSandbox(t, { migrations });
+  const { ctx, database } = databaseOn(t, url, { poolMax: 1 });
+  const count = (tx: Pick<Database, "query">) => tx.query(ctx, sql(One)`select count(*)::int4 as one from notes`);
+  const note = (tx: Pick<Database, "query">) => tx.query(ctx, sql(Note)`select id, text from notes`);
+  const run = async () => {
+    await database.transaction(ctx, count);
+    await database.transaction(ctx, note);
+  };
+  await run();
+  for (let round = 0; round < 3; round++) {
+    await database.slow.execute(ctx, sql`deallocate all`);
+    // Begins with what is prepared anew, and only then comes to what is forgotten.
+    await run();
+    await run();
+  }
+});
+
 test("a prepared statement whose plan went stale in a transaction makes the transaction run again", async (t) => {
   const { url } = await postgresSandbox(t, { migrations });
   const { ctx, database } = databaseOn(t, url, { poolMax: 1 });
@@ -247,6 +265,29 @@ test("what a database does can be read from its metrics", async (t) => {
   }
   await database.stop(ctx);
   assert.ok((await registry.text()).includes("postgres_pool_connections 0\n"));
+});
+
+test("C12: many who wait for a locked table hold up neither the short statements of others for long nor their transactions", async (t) => {
+  const { url, database: operator } = await postgresSandbox(t, { migrations });
+  const { ctx, database } = databaseOn(t, url);
+  await selectOne(ctx, database);
+  const readers: Promise<unknown>[] = [];
+  await operator.transaction(ctx, async (tx) => {
+    await tx.execute(ctx, sql`lock table notes in access exclusive mode`);
+    const read = () => database.query(ctx, sql(Note)`select id, text from notes`).catch((error) => error);
+    for (let n = 0; n < 40; n++) readers.push(read());
+    // Long enough for the first of them to have met the lock: what comes now does not go behind the others.
+    await sleep(ctx, 200);
+    for (let n = 0; n < 10; n++) {
+      for (let m = 0; m < 5; m++) readers.push(read());
+      const askedAt = performance.now();
+      assert.equal(await selectOne(ctx, database), 1);
+      await database.transaction(ctx, (tx) => tx.query(ctx, sql(One)`select 1 as one`));
+      assert.ok(performance.now() - askedAt < 700, `${performance.now() - askedAt} ms`);
+    }
+  });
+  for (const answer of await Promise.all(readers))
+    assert.ok(hasCode(answer, "unavailable") || (Array.isArray(answer) && answer.length === 0), String(answer));
 });
 
 test("C12: a locked table holds up its own readers, and nobody else's short statements", async (t) => {

@@ -2,6 +2,7 @@ import type { Context } from "../context/index.ts";
 import type { Aborted, Component, Readiness } from "../lifecycle/index.ts";
 import type { Logger } from "../log/index.ts";
 import { metrics as processMetrics, type Registry } from "../metrics/index.ts";
+import { type Bulkhead, createBulkhead } from "../resilience/index.ts";
 import { CheckedOut } from "./checked-out.ts";
 import { DEFAULT_POOL_MAX, DEFAULT_STATEMENT_TIMEOUT_MS } from "./config.ts";
 import type { DriverQuery, DriverResult } from "./driver-client.ts";
@@ -18,7 +19,7 @@ import { ReadinessWatch } from "./readiness-watch.ts";
 import { appliedMigrations, schemaProblem, schemaState } from "./schema-state.ts";
 import type { Session } from "./session.ts";
 import type { RowStatement, Statement, StatementSite } from "./sql.ts";
-import { isForgotten, sqlstateOf } from "./sqlstate.ts";
+import { isForgotten, isLockedOut } from "./sqlstate.ts";
 import { againOnStalePlan, StatementRunner } from "./statement-runner.ts";
 import type { Transaction } from "./transaction.ts";
 import type { TransactionOptions } from "./transactor.ts";
@@ -72,9 +73,13 @@ const LOCK_TIMEOUT_MS = 2000;
 /** The longest that a route may take. */
 const TRANSACTION_TIMEOUT_MS = 30_000;
 
-const LOCK_NOT_AVAILABLE = "55P03";
 /** How long a statement that met a lock goes by a connection of its own. */
 const DETOUR_MS = 1000;
+/** The part of the connections that such statements may have. */
+const DETOUR_SHARE = 1 / 3;
+/** How many more of them may wait for each of those, and how long. */
+const DETOUR_WAITERS = 10;
+const DETOUR_WAIT_MS = 1000;
 /** Readiness, migrations' state, cleaning and relaying take turns on these. */
 const BACKGROUND_MAX = 2;
 
@@ -89,6 +94,7 @@ class PostgresDatabase implements Database {
   readonly #lanes: Lanes;
   readonly #runner: StatementRunner;
   readonly #foreground: CheckedOut;
+  readonly #detours: Bulkhead;
   /** Statements that met a lock, and until when they go by a connection of their own. */
   readonly #lockedOut = new Map<StatementSite, number>();
   readonly #readiness: ReadinessWatch;
@@ -111,6 +117,9 @@ class PostgresDatabase implements Database {
     const checkedOut = (max: number) =>
       new CheckedOut({ ...connection, max, runner: this.#runner, instruments: this.#instruments });
     this.#foreground = checkedOut(poolMax);
+    const limit = Math.ceil(poolMax * DETOUR_SHARE);
+    const queue = limit * DETOUR_WAITERS;
+    this.#detours = createBulkhead({ name: "database", limit, queue, maxWaitMs: DETOUR_WAIT_MS });
     this.slow = this.#foreground;
     this.background = checkedOut(BACKGROUND_MAX);
     this.#readiness = new ReadinessWatch(log, (ctx) => this.#notReadyBecause(ctx));
@@ -162,28 +171,42 @@ class PostgresDatabase implements Database {
   }
 
   async #run(ctx: Context, statement: Statement): Promise<DriverResult | undefined> {
-    const { site } = statement;
-    if (this.#isLockedOut(site)) return this.#foreground.run(ctx, statement);
     try {
-      return await againOnStalePlan(() =>
-        this.#runner.run([statement], ([query]) => this.#lanes.run(ctx, query as DriverQuery)),
-      );
+      return await againOnStalePlan(() => this.#runShort(ctx, statement));
     } catch (thrown) {
-      const isLocked = sqlstateOf(thrown) === LOCK_NOT_AVAILABLE;
       // A statement is forgotten when the one before it, which was to prepare it for both, failed.
-      if (!isLocked && !isForgotten(thrown)) throw thrown;
-      if (isLocked) this.#lockedOut.set(site, performance.now() + DETOUR_MS);
-      // It has done nothing yet, and goes on where it holds up nobody.
-      return this.#foreground.run(ctx, statement);
+      if (isForgotten(thrown)) return this.#detour(ctx, statement);
+      throw thrown;
     }
+  }
+
+  async #runShort(ctx: Context, statement: Statement): Promise<DriverResult | undefined> {
+    const { site } = statement;
+    if (this.#isLockedOut(site)) return this.#detour(ctx, statement);
+    try {
+      const result = await this.#runner.run([statement], ([query]) => this.#lanes.run(ctx, query as DriverQuery));
+      this.#lockedOut.delete(site);
+      return result;
+    } catch (thrown) {
+      if (!isLockedOut(thrown)) throw thrown;
+      this.#lockedOut.set(site, performance.now() + DETOUR_MS);
+      return this.#detour(ctx, statement);
+    }
+  }
+
+  /** Runs what did nothing yet on a connection of its own, where it holds up nobody; not on all of them, which others need. */
+  #detour(ctx: Context, statement: Statement): Promise<DriverResult | undefined> {
+    return this.#detours.run(ctx, (ctx) => this.#foreground.run(ctx, statement));
   }
 
   /** Tells whether a statement met a lock of late, and so had better not be sent before those of others. */
   #isLockedOut(site: StatementSite): boolean {
     const until = this.#lockedOut.get(site);
     if (until === undefined) return false;
-    if (performance.now() < until) return true;
-    this.#lockedOut.delete(site);
+    const now = performance.now();
+    if (now < until) return true;
+    // The first to come finds out whether the lock is gone; its like wait for what it finds.
+    this.#lockedOut.set(site, now + DETOUR_MS);
     return false;
   }
 

@@ -45,9 +45,9 @@ export function driverClient(client: EventEmitter): DriverClient {
   return client as unknown as DriverClient;
 }
 
-/** Has the driver prepare statements anew that the server does not know. */
-export function forget({ connection: { parsedStatements } }: DriverClient, queries: readonly DriverQuery[]): void {
-  for (const { name } of queries) if (name !== undefined) delete parsedStatements[name];
+/** Has the driver prepare a statement anew that the server does not know. */
+export function forget({ connection: { parsedStatements } }: DriverClient, { name }: DriverQuery): void {
+  if (name !== undefined) delete parsedStatements[name];
 }
 
 /** What a cancel names the session by; undefined behind a proxy that keeps it to itself. */

@@ -7,4 +7,4 @@ export { type Columns, type ColumnType, type RowOf, type RowShape, row } from ".
 export { type RowStatement, type SqlValue, type Statement, type StatementSite, sql, statementSites } from "./sql.ts";
 export { violates } from "./sqlstate.ts";
 export type { RowsOf, Transaction } from "./transaction.ts";
-export { isOutcomeUnknown, type TransactionOptions } from "./transactor.ts";
+export type { TransactionOptions } from "./transactor.ts";

@@ -168,6 +168,26 @@ test("statements go to the lane with the fewest under way, so that a stuck one h
   await stuck;
 });
 
+test("C10: a lane that can't connect has no statements while the other one works, and has its part again when it can", async (t) => {
+  const { url, database } = await postgresSandbox(t);
+  const ctx = testContext();
+  const proxy = await faultProxy(t, url);
+  const lanes = new Lanes({ ...limits, url: proxy.url, log: ctx.log });
+  t.after(() => lanes.close());
+  await lanes.warmUp(ctx);
+  await proxy.refuse();
+  const { rows } = await lanes.run(ctx, { text: "select pg_backend_pid() as pid" });
+  const { pid } = rows[0] as { readonly pid: number };
+  await database.execute(ctx, sql`select pg_terminate_backend(${pid})`);
+  await eventually(() => lanes.stats.open === 1);
+  for (let n = 0; n < 50; n++) await lanes.run(ctx, number(n));
+  await proxy.pass();
+  await eventually(async () => {
+    await lanes.run(ctx, number(1));
+    return lanes.stats.open === 2;
+  });
+});
+
 test("a row that can't be read is its reader's misfortune, and takes nobody along", async (t) => {
   const { url } = await postgresSandbox(t);
   const { ctx, lane } = laneOn(t, url);

@@ -7,7 +7,15 @@ import type { Logger } from "../log/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession, type RunQuery } from "./connection.ts";
 import { type DriverClient, type DriverQuery, type DriverResult, driverClient, forget } from "./driver-client.ts";
 import { guardedSocket } from "./guarded-socket.ts";
-import { databaseError, endsSession, isForgotten, isReadOnly, sqlstateOf, unavailable } from "./sqlstate.ts";
+import {
+  databaseError,
+  endsSession,
+  isForgotten,
+  isLockedOut,
+  isReadOnly,
+  sqlstateOf,
+  unavailable,
+} from "./sqlstate.ts";
 
 /** The longest that the server lets one statement of a lane run, in milliseconds: those behind it wait as long. */
 export const LANE_STATEMENT_TIMEOUT_MS = 1000;
@@ -27,6 +35,8 @@ const GOODBYE_TIMEOUT_MS = 500;
 export interface LaneOptions extends ConnectionOptions {
   readonly url: string;
   readonly log: Logger;
+  /** Called when a statement met a lock. */
+  readonly onLockedOut?: () => void;
 }
 
 /**
@@ -79,6 +89,11 @@ export class Lane {
     return this.#client === undefined ? this.#runOnNew(ctx, query) : this.#send(ctx, this.#client, query);
   }
 
+  /** Connects when it is not connected, with nobody waiting for that. */
+  open(): void {
+    if (this.#client === undefined && !this.#isClosed) this.#connected().catch(() => {});
+  }
+
   /** Says goodbye to the server, for which it has half a second; whatever is under way fails as `unavailable`. */
   async close(): Promise<void> {
     this.#isClosed = true;
@@ -113,13 +128,14 @@ export class Lane {
   #send(ctx: Context, client: DriverClient, query: DriverQuery): Promise<DriverResult> {
     return new Promise((resolve, reject) => {
       let hasLeft = false;
+      // Before its caller can be counted among those who have left.
+      if (this.#sent++ === 0) this.#watchSilence();
       const off = ctx.onDone((reason) => {
         hasLeft = true;
         this.#abandoned++;
         this.#cutWhenDeserted(client);
         reject(reason);
       });
-      if (this.#sent++ === 0) this.#watchSilence();
       if (!hasLeft) this.#desertion = undefined;
       this.#holdBack(client);
       client.query(query, (error, result) => {
@@ -130,8 +146,9 @@ export class Lane {
         this.#answeredAt = performance.now();
         this.#closeWhenRetired();
         if (!error) return resolve(result);
-        if (isForgotten(error)) forget(client, [query]);
+        if (isForgotten(error)) forget(client, query);
         if (isReadOnly(error)) this.#options.failover?.refused();
+        if (isLockedOut(error)) this.#options.onLockedOut?.();
         // One of ours says that a row could not be read, and nothing about the connection.
         if (!(error instanceof AppError) && endsSession(sqlstateOf(error))) this.#lose(client);
         reject(databaseError(error, "in session"));

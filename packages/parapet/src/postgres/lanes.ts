@@ -5,7 +5,7 @@ import { LANE_LOCK_TIMEOUT_MS, LANE_STATEMENT_TIMEOUT_MS, Lane, type LaneOptions
 /** How many connections the short statements of a process share: with two, one that stalls does not stall them all. */
 const LANES = 2;
 
-/** The connections that short statements share; each goes where the fewest are under way. */
+/** The connections that short statements share; each goes to an open one, where the fewest are under way. */
 export class Lanes {
   readonly #options: LaneOptions;
   #lanes: readonly Lane[];
@@ -25,7 +25,7 @@ export class Lanes {
 
   /** Runs one statement; throws as `Lane.run` does. */
   run(ctx: Context, query: DriverQuery): Promise<DriverResult> {
-    return this.#leastBusy().run(ctx, query);
+    return this.#choose().run(ctx, query);
   }
 
   /** Opens every connection; throws `unavailable` when one can't be. */
@@ -44,11 +44,30 @@ export class Lanes {
   }
 
   #make(): readonly Lane[] {
-    return Array.from({ length: LANES }, () => new Lane(this.#options));
+    return Array.from({ length: LANES }, () => this.#makeOne());
   }
 
-  #leastBusy(): Lane {
-    const [first, ...others] = this.#lanes as readonly [Lane, ...Lane[]];
-    return others.reduce((least, lane) => (lane.inFlight < least.inFlight ? lane : least), first);
+  #makeOne(): Lane {
+    const lane: Lane = new Lane({ ...this.#options, onLockedOut: () => this.#replace(lane) });
+    return lane;
   }
+
+  /** What was sent behind a statement that waits for a lock waits with it: nothing more is. */
+  #replace(locked: Lane): void {
+    if (!this.#lanes.includes(locked)) return;
+    this.#lanes = this.#lanes.map((lane) => (lane === locked ? this.#makeOne() : lane));
+    locked.retire();
+  }
+
+  #choose(): Lane {
+    // One that can't connect has the fewest under way, and would have them all.
+    for (const lane of this.#lanes) lane.open();
+    const open = this.#lanes.filter(({ isOpen }) => isOpen);
+    return leastBusy(open.length > 0 ? open : this.#lanes);
+  }
+}
+
+function leastBusy(lanes: readonly Lane[]): Lane {
+  const [first, ...others] = lanes as readonly [Lane, ...Lane[]];
+  return others.reduce((least, lane) => (lane.inFlight < least.inFlight ? lane : least), first);
 }

@@ -213,6 +213,21 @@ test("C10: while a server has no more connections to give, those that there are 
   }
 });
 
+test("C10: who waits when the last connection is lost has the next one, as soon as the server gives it", async (t) => {
+  const { url } = await postgresSandbox(t);
+  const proxy = await faultProxy(t, url);
+  const { ctx, pool } = poolOn(t, proxy.url, 3);
+  const last = await pool.acquire(ctx);
+  await proxy.refuse();
+  const waiting = [1, 2].map(async () => pool.release(await pool.acquire(ctx)));
+  // Their connections are refused, and they wait for this one.
+  await eventually(() => pool.stats.total === 1);
+  await proxy.pass();
+  last.destroy();
+  pool.release(last);
+  await Promise.all(waiting);
+});
+
 test("C2: a server that refuses connections is unavailable at once", async (t) => {
   const { url } = await postgresSandbox(t);
   const proxy = await faultProxy(t, url);

@@ -123,8 +123,9 @@ export class SessionPool {
       );
       off = ctx.onDone(giveUp);
       this.#waiting.add(giveUp);
+      const isOver = () => state !== "waiting";
       const connect = () =>
-        this.#connect((error, client, giveBack) => {
+        this.#connect(isOver, (error, client, giveBack) => {
           // Without a way back it is no connection that failed: the driver's queue gave up, after us, or the pool has ended.
           const isFailure = client === undefined && giveBack !== undefined;
           if (error && isFailure) this.#failed(error);
@@ -148,11 +149,12 @@ export class SessionPool {
   }
 
   /** Takes a session that is free, or makes one, or waits for one of those that there are. */
-  #connect(done: Parameters<pg.Pool["connect"]>[0]): void {
+  #connect(isOver: () => boolean, done: Parameters<pg.Pool["connect"]>[0]): void {
+    if (isOver()) return;
     const { options, idleCount, totalCount } = this.#pool;
     const pauseMs = (this.#retryAt ?? 0) - performance.now();
     if (totalCount === 0 && pauseMs > 0)
-      return void setTimeout(() => this.#connect(done), Math.min(pauseMs, RETRY_PAUSE_MS));
+      return void setTimeout(() => this.#connect(isOver, done), Math.min(pauseMs, RETRY_PAUSE_MS));
     const isRetry = this.#retryAt !== undefined && pauseMs <= 0 && idleCount === 0 && totalCount < this.#options.max;
     if (isRetry) {
       this.#retryAt = Number.POSITIVE_INFINITY;
@@ -185,6 +187,8 @@ export class SessionPool {
     if (client === undefined) return;
     this.#out.delete(session);
     this.#claims--;
+    // Those in the driver's queue wait for the last one in vain: one in its place is for them to try.
+    if (!usable && this.#pool.totalCount === 1 && this.#retryAt !== undefined) this.#pool.options.max = 1;
     client.release(!usable);
   }
 

@@ -2,7 +2,7 @@ import { type Context, rootContext } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
 import { Batch } from "./batch.ts";
 import { Cancellation, type CancellationOptions } from "./cancellation.ts";
-import { type DriverClient, type DriverQuery, type DriverResult, forget } from "./driver-client.ts";
+import type { DriverClient, DriverQuery, DriverResult } from "./driver-client.ts";
 import type { FailoverWatch } from "./failover-watch.ts";
 import { databaseError, endsSession, isForgotten, isReadOnly, sqlstateOf } from "./sqlstate.ts";
 
@@ -71,10 +71,7 @@ export class Session {
   /** Runs several statements in one round trip; the server stops at the first that fails. Throws as `run` does. */
   runAll(ctx: Context, queries: readonly DriverQuery[], limitMs?: number): Promise<readonly DriverResult[]> {
     const send: Send<readonly DriverResult[]> = (done) => this.#client.query(new Batch(queries, done));
-    return this.#exchange(ctx, send, limitMs).catch((thrown) => {
-      if (isForgotten(thrown)) forget(this.#client, queries);
-      throw thrown;
-    });
+    return this.#exchange(ctx, send, limitMs);
   }
 
   /**
@@ -123,7 +120,8 @@ export class Session {
       return await this.#answer(ctx, send, limitMs);
     } catch (thrown) {
       if (thrown instanceof AppError) throw thrown;
-      this.#spent ||= endsSession(sqlstateOf(thrown));
+      // Which of its statements the server has forgotten, nobody can tell.
+      this.#spent ||= endsSession(sqlstateOf(thrown)) || isForgotten(thrown);
       if (isReadOnly(thrown)) this.#failover?.refused();
       // When the connection was lost, what the server said last tells more than that it is gone.
       throw databaseError(this.#lostBecause ?? thrown, "in session");

@@ -29,9 +29,9 @@ const CODES: Readonly<Record<string, DatabaseCode>> = {
   "57014": "timeout", // query_canceled, by statement_timeout or an operator
   "25P03": "timeout", // idle_in_transaction_session_timeout
   "25P04": "timeout", // transaction_timeout
-  "26000": "unavailable", // invalid_sql_statement_name, after its retry: others' attempts to prepare it fail, too
+  "26000": "unavailable", // invalid_sql_statement_name, after its retry
   "25006": "unavailable", // read_only_sql_transaction: this server is no longer the primary
-  "42P05": "unavailable", // duplicate_prepared_statement: a pooler shares the session with others
+  "42P05": "unavailable", // duplicate_prepared_statement: what the session has is not what we believe
   "40001": "unavailable", // serialization_failure, after its retries
   "40P01": "unavailable", // deadlock_detected, after its retries
   "53100": "unavailable", // disk_full
@@ -97,6 +97,11 @@ export function isForgotten(thrown: unknown): boolean {
   return sqlstateOf(thrown) === "26000";
 }
 
+/** It waited for a lock for as long as it may. */
+export function isLockedOut(thrown: unknown): boolean {
+  return sqlstateOf(thrown) === "55P03";
+}
+
 /** The server is no longer the primary, or never was. */
 export function isReadOnly(thrown: unknown): boolean {
   return sqlstateOf(thrown) === "25006";
@@ -104,5 +109,5 @@ export function isReadOnly(thrown: unknown): boolean {
 
 /** After these the session is not one to go on with: the server ended it, or is not the primary, or was not understood. */
 export function endsSession(sqlstate: string | undefined): boolean {
-  return sqlstate === undefined || /^(08|57P|25P0[34]|25006$)/.test(sqlstate);
+  return sqlstate === undefined || /^(08|57P|25P0[34]|25006$|42P05$)/.test(sqlstate);
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { type Context, withCancel, withTimeout } from "../context/index.ts";
-import { AppError, hasCode } from "../errors/index.ts";
+import { AppError, hasCode, isOutcomeUnknown } from "../errors/index.ts";
 import { createRegistry } from "../metrics/index.ts";
 import { eventually } from "../testing/eventually.ts";
 import { faultProxy } from "../testing/fault-proxy.ts";
@@ -13,7 +13,6 @@ import type { Queryable } from "./queryable.ts";
 import { row } from "./row.ts";
 import { sql } from "./sql.ts";
 import { sqlstateOf, violates } from "./sqlstate.ts";
-import { isOutcomeUnknown } from "./transactor.ts";
 
 const migrations = defineMigrations([
   {

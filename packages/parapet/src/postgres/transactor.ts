@@ -1,11 +1,11 @@
 import { type Context, orDone, rootContext, sleep } from "../context/index.ts";
-import { AppError, hasCode } from "../errors/index.ts";
+import { AppError, hasCode, isOutcomeUnknown } from "../errors/index.ts";
 import type { DriverResult } from "./driver-client.ts";
 import type { Instruments } from "./instruments.ts";
 import type { Session } from "./session.ts";
 import type { SessionPool } from "./session-pool.ts";
 import { type Statement, sql } from "./sql.ts";
-import { isForgotten, isStalePlan, sqlstateOf, unavailable } from "./sqlstate.ts";
+import { isForgotten, isStalePlan, sqlstateOf } from "./sqlstate.ts";
 import type { Send, StatementRunner } from "./statement-runner.ts";
 import { COMMIT, type Opening, OpenTransaction, PLAIN_BEGIN, type Transaction } from "./transaction.ts";
 
@@ -100,7 +100,8 @@ export class Transactor {
     const results = await this.#deps.runner.run(last, send).catch((thrown) => {
       if (sqlstateOf(thrown) === QUERY_CANCELED) ctx.throwIfDone();
       if (isRolledBack(thrown)) throw thrown;
-      throw unavailable("it is not known whether the change was saved", {
+      // Without a time to come back at: who tries again may do it twice.
+      throw new AppError("unavailable", "it is not known whether the change was saved", {
         cause: thrown,
         fields: { outcome: "unknown" },
       });
@@ -144,9 +145,4 @@ function isRolledBack(thrown: unknown): boolean {
 
 function isRetryable(thrown: unknown): boolean {
   return RETRYABLE.includes(sqlstateOf(thrown)) || isStalePlan(thrown) || isForgotten(thrown);
-}
-
-/** Tells whether the connection was lost during a commit, so that nobody knows whether the change was saved. */
-export function isOutcomeUnknown(thrown: unknown): thrown is AppError {
-  return thrown instanceof AppError && thrown.fields.outcome === "unknown";
 }
