@@ -2,13 +2,58 @@ import pg from "pg";
 import { parserOf } from "./column-parsers.ts";
 import type { DriverQuery, DriverResult } from "./driver-client.ts";
 
-/** What this file uses of the driver's connection, whose own types leave out how it sends. */
+/** What this file, and the driver's query, use of the driver's connection, whose own types leave out how it sends. */
 interface DriverConnection {
+  readonly parsedStatements: Record<string, string>;
   readonly submittedNamedStatements: Record<string, string>;
+  parse(message: unknown): void;
+  bind(message: unknown): void;
+  describe(message: unknown): void;
+  execute(message: unknown): void;
+  close(message: unknown): void;
+  sync(): void;
   /** How every message goes out. */
   _send(bytes: Uint8Array): void;
-  describe(message: unknown): void;
-  sync(): void;
+}
+
+/** Stands in for a connection and keeps what would be sent. (An object with the connection as its prototype makes the driver slow.) */
+class Messages implements DriverConnection {
+  readonly parsedStatements: Record<string, string>;
+  readonly submittedNamedStatements: Record<string, string>;
+  readonly parse: DriverConnection["parse"];
+  readonly bind: DriverConnection["bind"];
+  readonly execute: DriverConnection["execute"];
+  readonly close: DriverConnection["close"];
+  /** Whether the rows of what comes next are to be described. */
+  isDescribing = true;
+  readonly #connection: DriverConnection;
+  readonly #bytes: Uint8Array[] = [];
+
+  constructor(connection: DriverConnection) {
+    this.#connection = connection;
+    this.parsedStatements = connection.parsedStatements;
+    this.submittedNamedStatements = connection.submittedNamedStatements;
+    this.parse = connection.parse;
+    this.bind = connection.bind;
+    this.execute = connection.execute;
+    this.close = connection.close;
+  }
+
+  describe(message: unknown): void {
+    if (this.isDescribing) this.#connection.describe.call(this, message);
+  }
+
+  /** There is one for all, behind the last. */
+  sync(): void {}
+
+  send(): void {
+    this.#connection.sync.call(this);
+    this.#connection._send(Buffer.concat(this.#bytes));
+  }
+
+  _send(bytes: Uint8Array): void {
+    this.#bytes.push(bytes);
+  }
 }
 
 /** What this file uses of the driver's query. */
@@ -61,15 +106,12 @@ export class Batch {
   }
 
   submit(connection: DriverConnection): null {
-    const messages: Uint8Array[] = [];
-    const gathering = withMethods(connection, { _send: (bytes) => messages.push(bytes) });
-    const unsynced = withMethods(gathering, { sync: () => {} });
-    const undescribed = withMethods(unsynced, { describe: () => {} });
+    const messages = new Messages(connection);
     this.#statements.forEach((statement, at) => {
-      statement.prepare(this.#queries[at]?.discardsRows === true ? undescribed : unsynced);
+      messages.isDescribing = this.#queries[at]?.discardsRows !== true;
+      statement.prepare(messages);
     });
-    gathering.sync();
-    connection._send(Buffer.concat(messages));
+    messages.send();
     return null;
   }
 
@@ -110,11 +152,6 @@ export class Batch {
     this.#failure = error;
     this.#done(error, []);
   }
-}
-
-/** The connection but for some of its methods. */
-function withMethods(connection: DriverConnection, methods: Partial<DriverConnection>): DriverConnection {
-  return Object.assign(Object.create(connection), methods);
 }
 
 const types = { getTypeParser: parserOf };

@@ -118,7 +118,11 @@ export class Instruments {
       registry.gauge({ name, help, read: () => [...this.#watched].reduce((sum, of) => sum + value(of), 0) });
     const pools = (name: string, help: string, value: (stats: PoolStats) => number) =>
       gauge(name, help, (of) => of.pools().reduce((sum, stats) => sum + value(stats), 0));
-    pools("postgres_pool_connections", "Open database connections for what is checked out, in use or idle.", ({ total }) => total);
+    pools(
+      "postgres_pool_connections",
+      "Open database connections for what is checked out, in use or idle.",
+      ({ total }) => total,
+    );
     pools("postgres_pool_idle_connections", "Those of them that nobody uses.", ({ idle }) => idle);
     pools("postgres_pool_waiting", "Callers that wait for a database connection.", ({ waiting }) => waiting);
     gauge(
