@@ -138,7 +138,11 @@ export const FAULT_GROUPS: readonly FaultGroup[] = [
       "A handler hangs inside a transaction",
       "the server ends it after ten seconds; its connection is discarded",
     ],
-    ["C19", "PgBouncer in transaction mode", "detected: not ready, says why and migrates nothing; in session mode all is as without it"],
+    [
+      "C19",
+      "PgBouncer in transaction mode",
+      "detected: not ready, says why and migrates nothing; in session mode all is as without it",
+    ],
   ]),
   group("Redis", [
     [
