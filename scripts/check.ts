@@ -16,7 +16,7 @@ interface Outcome extends Check {
 }
 
 const TIMEOUT_MS = 120_000;
-const FILE_TIMEOUT_MS = 45_000;
+const TEST_OPTIONS = ["--test-timeout=45000", "--test-reporter=spec"];
 
 /** Where tests need more than their own process: a server, a bundle, another process. */
 const PLACES_WITH_MORE = /^services\/[^/]+\/test\/|^packages\/(dev|cli)\//;
@@ -38,20 +38,20 @@ const sideBySide: readonly Check[] = [
   { name: "exports", args: testArgs([EXPORTS]) },
 ];
 
-// Some of them hold the event loop to a time, so that they get the machine for themselves.
-const alone: Check = { name: `unit tests (${units.length} files)`, args: testArgs(units) };
+// Some of them hold the event loop to a time, so that they get the machine for themselves. Most of a process is its start, and
+// unit tests need none of their own.
+const alone: readonly Check[] = Array.from({ length: TEST_CONCURRENCY }, (_, part) => {
+  const files = units.filter((_, index) => index % TEST_CONCURRENCY === part);
+  const args = [...FROM_SOURCE, ...TEST_OPTIONS, "scripts/one-process.ts", ...files];
+  return { name: `unit tests, part ${part + 1} (${files.length} files)`, args };
+});
 
 function isUnit(file: string): boolean {
   return !PLACES_WITH_MORE.test(file) && !WORDS_FOR_MORE.test(readFileSync(join(ROOT, file), "utf8"));
 }
 
 function testArgs(files: readonly string[]): string[] {
-  const options = [
-    `--test-concurrency=${TEST_CONCURRENCY}`,
-    `--test-timeout=${FILE_TIMEOUT_MS}`,
-    "--test-reporter=spec",
-  ];
-  return [...FROM_SOURCE, "--test", ...options, ...files];
+  return [...FROM_SOURCE, "--test", ...TEST_OPTIONS, ...files];
 }
 
 async function run(check: Check): Promise<Outcome> {
@@ -74,7 +74,7 @@ function essence(output: string): string {
   return output.slice(Math.max(0, output.lastIndexOf("failing tests:"))).trimEnd();
 }
 
-const outcomes = [...(await Promise.all(sideBySide.map(run))), await run(alone)];
+const outcomes = [...(await Promise.all(sideBySide.map(run))), ...(await Promise.all(alone.map(run)))];
 const failures = outcomes.filter(({ passed }) => !passed);
 for (const { name, output } of failures) console.log(`\n${name}: ${essence(output)}`);
 if (leftOut.length > 0) {

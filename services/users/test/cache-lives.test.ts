@@ -38,6 +38,7 @@ async function slowestOf200(processes: Two, id: string): Promise<number> {
 }
 
 const LOADS = 'cache_load_duration_seconds_count{cache="users"}';
+const REFRESHES = 'cache_refreshes_total{cache="users",result="ok"}';
 /** The reads of users by their id, as they go to the database. */
 const BY_ID = /from users where id = any/;
 
@@ -47,7 +48,7 @@ test("D9: two hundred who read an expired entry are one load a process, and wait
   const { url } = await postgresSandbox(t, { migrations });
   const proxy = await createPostgresProxy(url);
   t.after(() => proxy.close());
-  const env = { DATABASE_URL: proxy.url, REDIS_URL: redis.url, CACHE_TTL_MS: "800" };
+  const env = { DATABASE_URL: proxy.url, REDIS_URL: redis.url, CACHE_TTL_MS: "1200" };
   const processes: Two = [await startConnected(t, env), await startConnected(t, env)];
   let selects = 0;
   proxy.onMessage((seen) => {
@@ -55,18 +56,21 @@ test("D9: two hundred who read an expired entry are one load a process, and wait
   });
   const [id = ""] = await createUsers(processes[0], 1);
   const loadsOf = () => Promise.all(processes.map((one) => counted(one, LOADS)));
+  const refreshesOf = () => Promise.all(processes.map((one) => counted(one, REFRESHES)));
   // With their connections made.
   await slowestOf200(processes, id);
   // Sooner and later than another process stops waiting for it.
   for (const rebuildMs of [60, 60, 300]) {
     const hitMs = await slowestOf200(processes, id);
     await eventually(async () => (await redis.command("EXISTS", keyOf(id))) === 0);
-    const [before, selected] = [await loadsOf(), selects];
+    const [before, selected, refreshed] = [await loadsOf(), selects, await refreshesOf()];
     proxy.when(replyTo(BY_ID), { delayMs: rebuildMs });
     const expiredMs = await slowestOf200(processes, id);
-    const loads = (await loadsOf()).map((count, n) => count - (before[n] ?? 0));
-    assert.equal(Math.max(...loads), 1, `${loads} loads`);
-    assert.ok(selects - selected <= 2, `${selects - selected} selects`);
+    // On a busy machine they take so long that the new entry is refreshed by then.
+    const refreshes = (await refreshesOf()).map((count, n) => count - (refreshed[n] ?? 0));
+    const loads = (await loadsOf()).map((count, n) => count - (before[n] ?? 0) - (refreshes[n] ?? 0));
+    assert.equal(Math.max(...loads), 1, `${loads} loads, ${refreshes} refreshes`);
+    assert.ok(selects - selected <= 2 + Math.max(...refreshes), `${selects - selected} selects`);
     assert.ok(
       expiredMs < 2 * hitMs + rebuildMs + 50 + SLACK_MS,
       `the slowest took ${expiredMs} ms, and ${hitMs} ms as a hit`,
@@ -86,7 +90,7 @@ test("D9: a hot entry that two processes read on is loaded anew before it expire
   const waited = async () =>
     (await sumOf(processes, 'cache_requests_total{cache="users",result="miss"}')) +
     (await sumOf(processes, 'cache_requests_total{cache="users",result="bypass"}'));
-  const refreshed = () => sumOf(processes, 'cache_refreshes_total{cache="users",result="ok"}');
+  const refreshed = () => sumOf(processes, REFRESHES);
   const before = { waited: await waited(), loads: await sumOf(processes, LOADS), refreshed: await refreshed() };
   // Two lives, and not quite a third.
   const endAt = performance.now() + 5500;

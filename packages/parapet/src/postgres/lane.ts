@@ -1,12 +1,11 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
 import { type Context, orDone, rootContext } from "../context/index.ts";
 import { AppError } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession, type RunQuery } from "./connection.ts";
 import { type DriverClient, type DriverQuery, type DriverResult, driverClient, forget } from "./driver-client.ts";
-import { guardedSocket } from "./guarded-socket.ts";
+import { guardedClient } from "./guarded-client.ts";
 import {
   databaseError,
   endsSession,
@@ -167,13 +166,13 @@ export class Lane {
   async #connect(): Promise<DriverClient> {
     const { url, log } = this.#options;
     const stream = () => {
-      this.#socket = guardedSocket();
+      this.#socket = new Socket();
       return this.#socket;
     };
     await delay(this.#pauseMs);
     this.#throwIfClosed();
     try {
-      const client = new pg.Client({ ...clientSettings(url, this.#options), stream, pipeline: true });
+      const client = guardedClient({ ...clientSettings(url, this.#options), stream, pipeline: true });
       client.on("error", (error) => {
         log.debug("a shared database connection broke", { error });
         this.#lose(driverClient(client));

@@ -1,8 +1,7 @@
-import pg from "pg";
 import { type Context, orDone } from "../context/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession } from "./connection.ts";
 import { driverClient } from "./driver-client.ts";
-import { guardedSocket } from "./guarded-socket.ts";
+import { guardedClient } from "./guarded-client.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { databaseError } from "./sqlstate.ts";
 
@@ -13,7 +12,7 @@ export async function openSession(
   options: ConnectionOptions & SessionOptions,
 ): Promise<Session> {
   ctx.throwIfDone();
-  const client = new pg.Client({ ...clientSettings(url, options), stream: guardedSocket });
+  const client = guardedClient(clientSettings(url, options));
   const session = new Session(driverClient(client), options);
   try {
     await orDone(ctx, client.connect());

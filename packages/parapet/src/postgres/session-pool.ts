@@ -1,11 +1,11 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import pg from "pg";
 import { type Context, orDone, rootContext, type Unsubscribe, withTimeout } from "../context/index.ts";
 import type { AppError } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
 import { type ConnectionOptions, clientSettings, configureSession } from "./connection.ts";
 import { driverClient } from "./driver-client.ts";
-import { guardedSocket } from "./guarded-socket.ts";
+import { guardedClient } from "./guarded-client.ts";
 import type { PoolStats } from "./instruments.ts";
 import { Session, type SessionOptions } from "./session.ts";
 import { databaseError, unavailable } from "./sqlstate.ts";
@@ -49,6 +49,7 @@ export class SessionPool {
     this.#options = options;
     this.#pool = new pg.Pool({
       ...clientSettings(options.url, options),
+      Client: guardedClient as unknown as NonNullable<pg.PoolConfig["Client"]>,
       stream: () => this.#openSocket(),
       max: options.max,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
@@ -209,7 +210,7 @@ export class SessionPool {
   }
 
   #openSocket(): Socket {
-    const socket = guardedSocket();
+    const socket = new Socket();
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     return socket;
