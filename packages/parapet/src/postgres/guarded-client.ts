@@ -7,11 +7,16 @@ interface DriverConnection extends EventEmitter {
   readonly stream: Duplex;
 }
 
+/** A client of the driver, whose types stay in this room. */
+export interface GuardedClient extends EventEmitter {
+  connect(): Promise<unknown>;
+}
+
 /**
  * A client of the driver, which throws out of its listener at bytes that it does not understand. Such a throw would end the process;
  * here it ends the connection. The driver's pool makes its clients by `new`, so this can be called in that way, too.
  */
-export function guardedClient(settings: pg.ClientConfig): pg.Client {
+export function guardedClient(settings: object): GuardedClient {
   const client = new pg.Client(settings);
   const { connection } = client as unknown as { readonly connection: DriverConnection };
   guard(connection.stream);
