@@ -6,7 +6,7 @@ import { migrations } from "../migrations/index.ts";
 import { breakWrites, mendWrites } from "./broken-writes.ts";
 import { databaseRoutes, inTurn } from "./database-routes.ts";
 import { askedBy, assertUnavailable, assertUnharmed, detailOf, percentile, type TimedReply, timed } from "./replies.ts";
-import { gaugeOf, isAtRest } from "./scrape.ts";
+import { counted, isAtRest } from "./scrape.ts";
 import { lockedOut, sessionsOf, storedUsers, whileHeld } from "./sessions.ts";
 import { createAda, sendJson, userOf } from "./users-json.ts";
 import { SERVER, startUsers, type UsersProcess } from "./users-process.ts";
@@ -31,8 +31,8 @@ test("C9: when slow changes hold every connection a bounded number of callers wa
     slow.push(askedBy(poolMax, 1, update));
     await lockedOut(service.database, poolMax);
     const asked = askedBy(maxWaiting + 30, 1, create);
-    await eventually(async () => (await gaugeOf(service, "postgres_pool_waiting")) > 0);
-    const waiting = await gaugeOf(service, "postgres_pool_waiting");
+    await eventually(async () => (await counted(service, "postgres_pool_waiting")) > 0);
+    const waiting = await counted(service, "postgres_pool_waiting");
     const others = await askedBy(4, 10, inTurn([list, get, ...probes]));
     const replies = await asked;
     await assertInvalidatorWorks(service.database);
@@ -118,7 +118,7 @@ test("C11: a change that the server stops as a deadlock is made again as a whole
   assert.equal((await asked)?.status, 200);
   const { version, email } = await userOf(await fetch(`${service.users}/${id}`));
   assert.deepEqual([version, email], [2, "grace@example.com"]);
-  assert.ok((await gaugeOf(service, "postgres_transaction_retries_total")) >= 1);
+  assert.ok((await counted(service, "postgres_transaction_retries_total")) >= 1);
   assert.equal(await eventsOf(service), 2);
   await assertUnharmed(service);
 });
@@ -128,7 +128,7 @@ test("C11: a change that can't be serialised is tried up to four times, and made
   await breakWrites(service.database, "40001", 3);
   await createAda(service);
   assert.deepEqual([await storedUsers(service.database), await eventsOf(service)], [1, 1]);
-  assert.equal(await gaugeOf(service, "postgres_transaction_retries_total"), 3);
+  assert.equal(await counted(service, "postgres_transaction_retries_total"), 3);
   await assertUnharmed(service);
 });
 
@@ -137,7 +137,7 @@ test("C11: a change that can't be serialised four times is answered 503, and not
   await breakWrites(service.database, "40001");
   const { create } = databaseRoutes(service.users, UNKNOWN_ID);
   for (const reply of await askedBy(4, 1, create)) assertUnavailable(reply);
-  assert.equal(await gaugeOf(service, "postgres_transaction_retries_total"), 4 * 3);
+  assert.equal(await counted(service, "postgres_transaction_retries_total"), 4 * 3);
   assert.deepEqual([await storedUsers(service.database), await eventsOf(service)], [0, 0]);
   await mendWrites(service.database);
   assert.equal((await create(0)).status, 201);

@@ -9,7 +9,6 @@ import {
   answered,
   assertWritable,
   type CachedUsers,
-  counted,
   createUsers,
   keyOf,
   readEach,
@@ -17,6 +16,7 @@ import {
   startConnected,
   untilCached,
 } from "./cached-users.ts";
+import { counted } from "./scrape.ts";
 
 /** Beside the service and its users the Redis that it uses; undefined where there is none to be had. */
 async function withUsers(t: TestContext, count: number, ...args: readonly string[]) {

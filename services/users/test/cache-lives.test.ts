@@ -9,7 +9,6 @@ import {
   assertWritable,
   type CachedUsers,
   changeUser,
-  counted,
   createUsers,
   keyOf,
   notesIn,
@@ -18,6 +17,7 @@ import {
   startConnected,
   untilCached,
 } from "./cached-users.ts";
+import { counted } from "./scrape.ts";
 import { shiftedClock } from "./shifted-clock.ts";
 
 /** What a busy machine adds. */

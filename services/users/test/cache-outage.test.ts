@@ -16,7 +16,6 @@ import {
   answered,
   assertWritable,
   type CachedUsers,
-  counted,
   createUsers,
   medianMs,
   readEach,
@@ -27,6 +26,7 @@ import {
   type UserRead,
   untilCached,
 } from "./cached-users.ts";
+import { counted } from "./scrape.ts";
 
 /** What a read costs on top at most while Redis does not answer. */
 const OPERATION_MS = 100;

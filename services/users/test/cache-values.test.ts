@@ -17,13 +17,13 @@ import { migrations } from "../migrations/index.ts";
 import {
   type CachedUsers,
   changeUser,
-  counted,
   createUsers,
   keyOf,
   readEach,
   readUser,
   startConnected,
 } from "./cached-users.ts";
+import { counted } from "./scrape.ts";
 
 /** How old a read may be when nothing is broken. */
 const BOUND_MS = 250;

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Database, row, sql } from "parapet/postgres";
 import { eventually, type Service, startService, type TestScope, testContext } from "parapet/testing";
 import type { User } from "../pkg/client/index.ts";
-import { scrape } from "./scrape.ts";
+import { counted } from "./scrape.ts";
 import { sendJson, userOf } from "./users-json.ts";
 import { SERVER } from "./users-process.ts";
 
@@ -115,11 +115,6 @@ export type CacheAnswer = "near_hit" | "redis_hit" | "miss" | "shared" | "bypass
 /** How many reads were answered this way so far. */
 export function answered(service: CachedUsers, answer: CacheAnswer): Promise<number> {
   return counted(service, `cache_requests_total{cache="users",result="${answer}"}`);
-}
-
-/** What a series of `/metrics` is now. */
-export async function counted(service: CachedUsers, series: string): Promise<number> {
-  return (await scrape(service)).series.get(series) ?? 0;
 }
 
 /** Waits until reads of a user come from the cache again; gives how many milliseconds that took. */

@@ -23,9 +23,9 @@ function parseSeries(text: string): ReadonlyMap<string, number> {
   );
 }
 
-/** One series that has no labels. */
-export async function gaugeOf(service: Service, name: string): Promise<number> {
-  return (await scrape(service)).series.get(name) ?? Number.NaN;
+/** What a series of `/metrics` is now. One with labels may not be there yet; without labels it is, unless its name is wrong. */
+export async function counted(service: Service, series: string): Promise<number> {
+  return (await scrape(service)).series.get(series) ?? (series.includes("{") ? 0 : Number.NaN);
 }
 
 /** Waits until the service works on so many requests. */

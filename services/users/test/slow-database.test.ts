@@ -4,7 +4,7 @@ import { sql } from "parapet/postgres";
 import { eventually } from "parapet/testing";
 import { type Ask, databaseRoutes, inTurn } from "./database-routes.ts";
 import { askedBy, assertGivenUp, assertUnharmed, detailOf, percentile, type TimedReply, timed } from "./replies.ts";
-import { gaugeOf, underWay } from "./scrape.ts";
+import { counted, underWay } from "./scrape.ts";
 import { lockedOut, openSessions, sessionsOf, whileHeld } from "./sessions.ts";
 import { createAda, sendJson, userOf } from "./users-json.ts";
 import { startUsersBehindProxy, type UsersProcess } from "./users-process.ts";
@@ -38,7 +38,7 @@ test("C3: when packets vanish every route gives up in time, and no connection th
   for (const reply of [...(lists ?? []), ...(gets ?? [])]) assertGivenUp(reply, SILENCE_MS + 500);
   for (const reply of changes.flat()) assertGivenUp(reply, IN_TIME_MS);
   // But for those of the background, whose rounds have more time.
-  await eventually(async () => (await gaugeOf(service, "postgres_pool_connections")) <= BACKGROUND_MAX);
+  await eventually(async () => (await counted(service, "postgres_pool_connections")) <= BACKGROUND_MAX);
 
   await service.proxy.pass();
   const ask = inTurn([list, get, create, update]);
@@ -88,8 +88,8 @@ test("C4: with answers 5 s late every route answers in its budget, the number of
   const tooMany = POOL_MAX + MAX_WAITING + 40;
   const reads = askedBy(100, 1, inTurn([list, get]));
   const changes = askedBy(tooMany, 1, inTurn([create, update]));
-  await eventually(async () => (await gaugeOf(service, "postgres_pool_waiting")) > 0);
-  const waiting = await gaugeOf(service, "postgres_pool_waiting");
+  await eventually(async () => (await counted(service, "postgres_pool_waiting")) > 0);
+  const waiting = await counted(service, "postgres_pool_waiting");
   const meanwhile = await askedBy(2, 100, others);
   const replies = [...(await reads), ...(await changes)];
   // There are hundreds of them.
@@ -154,7 +154,7 @@ test("C18: a transaction that hangs is ended by the server after ten seconds, an
   const reply = await asked;
   assert.ok(reply !== undefined);
   assertGivenUp(reply, IN_TIME_MS);
-  await eventually(async () => (await gaugeOf(service, "postgres_pool_connections")) <= BACKGROUND_MAX, 2000);
+  await eventually(async () => (await counted(service, "postgres_pool_connections")) <= BACKGROUND_MAX, 2000);
   assert.equal((await hanging()).length, 1, "the server does not know that we are gone");
 
   await eventually(async () => (await hanging()).length === 0, 12_000);

@@ -7,6 +7,7 @@ import { AppError, hasCode } from "../errors/index.ts";
 import { createRegistry } from "../metrics/index.ts";
 import { eventually } from "../testing/eventually.ts";
 import { faultProxy } from "../testing/fault-proxy.ts";
+import { LOOPBACK, listenOnLoopback } from "../testing/loopback.ts";
 import { postgresSandbox } from "../testing/postgres-sandbox.ts";
 import { testContext } from "../testing/test-context.ts";
 import { createDatabase } from "./database.ts";
@@ -65,14 +66,12 @@ async function nonsenseOverTls(t: TestContext): Promise<string> {
       secure.once("data", () => secure.write(NONSENSE));
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listenOnLoopback(server);
   t.after(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === "object");
-  return `postgres://nobody@127.0.0.1:${address.port}/nothing?sslmode=no-verify`;
+  return `postgres://nobody@${LOOPBACK}:${port}/nothing?sslmode=no-verify`;
 }
 
 test("C16: bytes that nobody understands end a connection over TLS too, and not the process", async (t) => {

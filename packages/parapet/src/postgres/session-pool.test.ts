@@ -5,6 +5,7 @@ import { withTimeout } from "../context/index.ts";
 import { hasCode } from "../errors/index.ts";
 import { eventually } from "../testing/eventually.ts";
 import { faultProxy } from "../testing/fault-proxy.ts";
+import { LOOPBACK, listenOnLoopback } from "../testing/loopback.ts";
 import { postgresSandbox } from "../testing/postgres-sandbox.ts";
 import { type RecordedContext, testContext } from "../testing/test-context.ts";
 import type { Session } from "./session.ts";
@@ -38,14 +39,12 @@ async function silentServer(t: TestContext): Promise<string> {
     sockets.add(socket);
     socket.on("error", () => {});
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const port = await listenOnLoopback(server);
   t.after(() => {
     server.close();
     for (const socket of sockets) socket.destroy();
   });
-  const address = server.address();
-  assert.ok(address !== null && typeof address === "object");
-  return `postgres://nobody@127.0.0.1:${address.port}/nothing`;
+  return `postgres://nobody@${LOOPBACK}:${port}/nothing`;
 }
 
 test("a session that was given back is the next one to be had", async (t) => {
