@@ -107,7 +107,7 @@ test("any text, number, instant and list of texts survives the way there and bac
 
 test("an instant is read as the language reads it, whatever its year and its fraction", () => {
   const parse = parserOf(1184);
-  const anyInstant = fc.date({ min: new Date("0001-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59.999Z") });
+  const anyInstant = fc.date({ min: new Date("0001-01-01"), max: new Date("9999-12-31"), noInvalidDate: true });
   fc.assert(
     fc.property(
       anyInstant,
