@@ -190,9 +190,11 @@ test("a cancel request can be held, and cancels when it is released", async (t) 
   const client = await connect(t, proxy.url);
   const { message: key } = await keyed.fired;
   assert.ok(key.name === "BackendKeyData");
-  const running = proxy.when(statement(/pg_sleep/));
+  const observer = await connect(t, DATABASE_URL);
   const canceled = assert.rejects(client.query("select pg_sleep(60)"), { code: "57014" });
-  await running.fired;
+  // A cancel that comes before its statement has begun is for nothing.
+  const isRunning = "select from pg_stat_activity where pid = $1 and state = 'active'";
+  await eventually(async () => (await observer.query(isRunning, [key.processId])).rowCount === 1);
   const trap = proxy.when(cancelRequest, "hold");
   const canceller = await dial(t, proxy.url);
   canceller.socket.write(wire.cancel(key.processId, key.secretKey));

@@ -1,3 +1,5 @@
+import { Listeners } from "./listeners.ts";
+
 /** Waits of this length and more may share timers. */
 export const COARSE_FROM_MS = 1000;
 /** How late a shared timer may be. */
@@ -5,7 +7,7 @@ const STEP_MS = 20;
 
 interface Step {
   readonly timer: NodeJS.Timeout;
-  readonly callbacks: Set<() => void>;
+  readonly callbacks: Listeners<void>;
 }
 
 const steps = new Map<number, Step>();
@@ -17,20 +19,20 @@ const steps = new Map<number, Step>();
 export function callAtOrSoonAfter(at: number, callback: () => void): () => void {
   const number = Math.ceil(at / STEP_MS);
   const step = steps.get(number) ?? openStep(number);
-  step.callbacks.add(callback);
+  const remove = step.callbacks.add(callback);
   return () => {
-    if (!step.callbacks.delete(callback) || step.callbacks.size > 0) return;
+    if (!remove() || !step.callbacks.isEmpty) return;
     clearTimeout(step.timer);
     steps.delete(number);
   };
 }
 
 function openStep(number: number): Step {
-  const callbacks = new Set<() => void>();
+  const callbacks = new Listeners<void>();
   const fire = (): void => {
     steps.delete(number);
     // What one of them takes back, the others being called, is not called.
-    for (const callback of callbacks) callback();
+    callbacks.callEach((callback) => callback());
   };
   const step = { callbacks, timer: setTimeout(fire, Math.ceil(number * STEP_MS - performance.now())) };
   steps.set(number, step);

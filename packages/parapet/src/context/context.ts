@@ -1,6 +1,7 @@
 import { AppError } from "../errors/index.ts";
 import type { LogFields, Logger } from "../log/index.ts";
 import { COARSE_FROM_MS, callAtOrSoonAfter } from "./coarse-timer.ts";
+import { Listeners } from "./listeners.ts";
 
 /** Takes a listener off again. */
 export type Unsubscribe = () => void;
@@ -47,7 +48,7 @@ export class CancelableContext implements Context {
   readonly #fields: LogFields | undefined;
   #log: Logger | undefined;
   #done: AppError | undefined;
-  #listeners: Set<(reason: AppError) => void> | undefined;
+  #listeners: Listeners<AppError> | undefined;
   #disarm: Unsubscribe | undefined;
   #offParent: Unsubscribe | undefined;
   #controller: AbortController | undefined;
@@ -101,14 +102,14 @@ export class CancelableContext implements Context {
       listener(reason);
       return () => {};
     }
-    // Wrapped, so that one function listening twice is two listeners.
-    const entry = (why: AppError) => listener(why);
-    this.#listeners ??= new Set();
-    const listeners = this.#listeners.add(entry);
-    if (listeners.size === 1) this.#watch();
+    this.#listeners ??= new Listeners();
+    const listeners = this.#listeners;
+    const isFirst = listeners.isEmpty;
+    const remove = listeners.add(listener);
+    if (isFirst) this.#watch();
     return () => {
       // Nobody listens any more: let go of the timer and of the parent, so that nothing outlives its scope.
-      if (listeners.delete(entry) && this.#listeners?.size === 0) this.#unwatch();
+      if (remove() && this.#listeners?.isEmpty === true) this.#unwatch();
     };
   }
 
@@ -120,9 +121,9 @@ export class CancelableContext implements Context {
   cancel(reason: AppError): void {
     if (this.#done !== undefined) return;
     this.#done = reason;
-    const listeners = this.#listeners ?? [];
+    const listeners = this.#listeners;
     this.#unwatch();
-    for (const listener of listeners) notify(listener, reason);
+    listeners?.callEach((listener) => notify(listener, reason));
   }
 
   #watch(): void {

@@ -1,3 +1,4 @@
+export { toDateTime } from "./date-time.ts";
 export { type EventContract, type EventData, event } from "./event.ts";
 export type { Once, OnceClaim, OnceDoor } from "./once.ts";
 export { type OpenApiDocument, type OpenApiInfo, type OpenApiOperation, toOpenApi } from "./openapi.ts";

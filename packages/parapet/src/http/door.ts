@@ -1,4 +1,4 @@
-import type { CancelableContext } from "../context/index.ts";
+import type { Logger } from "../log/index.ts";
 import type { AccessLog } from "./access-log.ts";
 import type { Cors } from "./cors.ts";
 import type { HttpMetrics } from "./http-metrics.ts";
@@ -6,7 +6,7 @@ import type { Router } from "./router.ts";
 
 /** What all exchanges of a server share. */
 export interface Door {
-  readonly ctx: CancelableContext;
+  readonly log: Logger;
   readonly router: Router;
   readonly cors: Cors;
   readonly metrics: HttpMetrics;

@@ -42,8 +42,9 @@ function countFields(rawHeaders: readonly string[]): number {
   if (rawHeaders.length > MAX_FIELDS * 2) throw new Refusal(431, `a request may have at most ${MAX_FIELDS} fields`);
   let hosts = 0;
   for (let at = 0; at < rawHeaders.length; at += 2) {
-    const [name = "", value = ""] = [rawHeaders[at], rawHeaders[at + 1]];
-    if (value.length > MAX_FIELD_BYTES) throw new Refusal(431, `a field may have at most ${MAX_FIELD_BYTES} bytes`);
+    const name = rawHeaders[at] ?? "";
+    const bytes = rawHeaders[at + 1]?.length ?? 0;
+    if (bytes > MAX_FIELD_BYTES) throw new Refusal(431, `a field may have at most ${MAX_FIELD_BYTES} bytes`);
     if (name.length === 4 && name.toLowerCase() === "host") hosts += 1;
   }
   return hosts;

@@ -1,9 +1,8 @@
-import type { Counter, Histogram, Registry } from "../metrics/index.ts";
+import type { Registry } from "../metrics/index.ts";
 
 /** The labels of what belongs to no route or to no method of ours, so that clients can't make series. */
 export const OTHER = "__other__";
 
-const NO_ROUTE = { method: OTHER, endpoint: OTHER };
 const METHOD_NOT_ALLOWED = 405;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
@@ -40,20 +39,22 @@ export function createHttpMetrics(registry: Registry, openConnections: () => num
     name: "http_deadline_headers_invalid_total",
     help: "Headers with a caller's deadline that could not be read and counted for nothing.",
   });
-  const count = (labels: { method: string; endpoint: string; status: string }): Counter => total.with(labels);
-  const time = (labels: { method: string; endpoint: string }): Histogram => duration.with(labels);
   return {
     requestStarted: () => inFlight.inc(),
     requestEnded({ method, endpoint, status, seconds }) {
       // A method that its path does not have belongs to no route: who tries them all on all paths makes no series.
       const isRouted = status !== METHOD_NOT_ALLOWED && endpoint !== OTHER && METHODS.has(method);
-      const route = isRouted ? { method, endpoint } : NO_ROUTE;
+      const route = isRouted ? { method, endpoint, status: String(status) } : noRoute(status);
       inFlight.dec();
-      count({ ...route, status: String(status) }).inc();
-      time(route).observe(seconds);
+      total.with(route).inc();
+      duration.with(route).observe(seconds);
     },
     connectionRefused: () => refused.inc(),
     deadlineHeaderInvalid: () => invalid.inc(),
-    refusedByParser: (status) => count({ ...NO_ROUTE, status: String(status) }).inc(),
+    refusedByParser: (status) => total.with(noRoute(status)).inc(),
   };
+}
+
+function noRoute(status: number): { method: string; endpoint: string; status: string } {
+  return { method: OTHER, endpoint: OTHER, status: String(status) };
 }

@@ -33,10 +33,13 @@ export function implement<A extends Api>(api: A, handlers: HandlersOf<A>): reado
 }
 
 function toRoute({ method, path, options }: Operation, handle: AnyHandler): HandledRoute {
-  const read = inputReader(options);
+  const readHead = headReader(options);
+  const body: JsonBody | undefined = options.body && jsonBody(options.body, options.maxBodyBytes);
   const write = replyWriter(options);
   const handler: HttpHandler = async (ctx, request) => {
-    const input = await read(ctx, request);
+    const input = readHead(request);
+    if (body !== undefined) input.body = await body.read(ctx, request);
+    else if (request.hasBody) throw new AppError("invalid", "this operation takes no body");
     if (options.idempotent !== true) return write(request, await handle(ctx, input));
     const once = new RequestOnce(request, input.body, write);
     return once.run(() => handle(ctx, { ...input, once }));
@@ -55,25 +58,21 @@ const NO_QUERY = Type.Object({});
 
 type PartReader = (request: HttpRequest, violations: Violation[]) => unknown;
 
-function inputReader(
-  options: OperationOptions,
-): (ctx: Context, request: HttpRequest) => Promise<Record<string, unknown>> {
-  const head = headReaders(options);
+/** Reads what an operation takes from a request's head. Throws `invalid` with all that is wrong there. */
+function headReader(options: OperationOptions): (request: HttpRequest) => Record<string, unknown> {
+  const parts = partReaders(options);
   const assertNoQuery = options.query === undefined ? queryReader(NO_QUERY) : undefined;
-  const body: JsonBody | undefined = options.body && jsonBody(options.body, options.maxBodyBytes);
-  return async (ctx, request) => {
+  return (request) => {
     const input: Record<string, unknown> = {};
     const violations: Violation[] = [];
-    for (const [part, read] of head) input[part] = read(request, violations);
-    assertNoQuery?.(request, violations);
+    for (const [part, read] of parts) input[part] = read(request, violations);
+    if (request.query !== "") assertNoQuery?.(request, violations);
     if (violations.length > 0) throw new AppError("invalid", "the request breaks its contract", { violations });
-    if (body !== undefined) input.body = await body.read(ctx, request);
-    else if (request.hasBody) throw new AppError("invalid", "this operation takes no body");
     return input;
   };
 }
 
-function headReaders({ params, query, ifMatch }: OperationOptions): [string, PartReader][] {
+function partReaders({ params, query, ifMatch }: OperationOptions): [string, PartReader][] {
   const readers: [string, PartReader][] = [];
   if (params !== undefined) {
     const coercer = new Coercer(params);

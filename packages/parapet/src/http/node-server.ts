@@ -91,7 +91,7 @@ export function createNodeServer(door: Door, connections: Connections, options: 
       socket.write(toRawResponse(refusal, requestId));
       connection.closeGently();
       door.metrics.refusedByParser(refusal.status);
-      door.ctx.log.info("request refused", { request_id: requestId, status: refusal.status });
+      door.log.info("request refused", { request_id: requestId, status: refusal.status });
     });
   }
 

@@ -7,6 +7,9 @@ import type { HttpReply, HttpRequest } from "./route.ts";
 /** Makes the answer of what an operation's handler gave. */
 export type ReplyWriter = (request: HttpRequest, value: unknown) => HttpReply;
 
+// What has a version may be kept as long as it is asked about; the rest is nobody's to keep.
+const ASK_FIRST = "private, no-cache";
+
 type Values = Readonly<Record<string, unknown>>;
 
 /** The writer for an operation's reply, status, `ETag` and `Location`. */
@@ -19,16 +22,13 @@ export function replyWriter(options: OperationOptions): ReplyWriter {
     const reply = project(value) as Values;
     const body = JSON.stringify(reply);
     if (body === undefined) throw new AppError("internal", "a handler gave no reply");
-    const headers = { ...cacheHeaders(reply, version), ...(location && { location: fill(location, reply) }) };
+    const headers: Record<string, string> = { "cache-control": version === undefined ? "no-store" : ASK_FIRST };
+    if (version !== undefined) headers.etag = toEntityTag(Number(reply[version]));
+    if (location !== undefined) headers.location = fill(location, reply);
     if (version !== undefined && isKnown(request, Number(reply[version]))) return { status: 304, headers };
-    return { status, headers: { "content-type": "application/json; charset=utf-8", ...headers }, body };
+    headers["content-type"] = "application/json; charset=utf-8";
+    return { status, headers, body };
   };
-}
-
-/** What has a version may be kept as long as it is asked about; the rest is nobody's to keep. */
-function cacheHeaders(reply: Values, version: string | undefined): Record<string, string> {
-  if (version === undefined) return { "cache-control": "no-store" };
-  return { "cache-control": "private, no-cache", etag: toEntityTag(Number(reply[version])) };
 }
 
 /** Tells whether the caller has this version already. */

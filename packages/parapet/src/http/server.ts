@@ -1,5 +1,5 @@
 import type http from "node:http";
-import { type Context, orDone, rootContext, sleep, withCancel, withTimeout } from "../context/index.ts";
+import { type Context, orDone, sleep, withCancel, withTimeout } from "../context/index.ts";
 import { AppError, hasCode } from "../errors/index.ts";
 import type { Aborted, Component, Readiness } from "../lifecycle/index.ts";
 import type { Logger } from "../log/index.ts";
@@ -119,7 +119,7 @@ class NodeHttpServer implements HttpServer {
     const { log, corsOrigins, requestTimeoutMs, maxBodyBytes } = this.#options;
     const openConnections = (): number => this.#listeners().reduce((sum, { connections }) => sum + connections.size, 0);
     return {
-      ctx: rootContext(log),
+      log,
       cors: createCors(corsOrigins),
       metrics: createHttpMetrics(registry, openConnections),
       accessLog: createAccessLog(log),

@@ -1,12 +1,22 @@
-import { type Logger as PinoLogger, pino, stdTimeFunctions } from "pino";
+import { type Logger as PinoLogger, pino } from "pino";
 import { fitLine } from "./fit-line.ts";
 import { escapeUnprintable } from "./json-line.ts";
 import type { LineSink } from "./line-sink.ts";
 import { LOG_LEVELS, type LogFields, type LogLevel } from "./logger.ts";
 import { scrubLine } from "./scrub.ts";
 
-/** The time of a line, with its key, as pino takes it: `,"time":"2026-01-02T03:04:05.678Z"`. */
-export const isoTime: () => string = stdTimeFunctions.isoTime;
+let lastMs = Number.NaN;
+let lastTime = "";
+
+/** The time of a line, with its key, as pino takes it: `,"time":"2026-01-02T03:04:05.678Z"`. Made once a millisecond. */
+export function isoTime(): string {
+  const ms = Date.now();
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastTime = `,"time":"${new Date(ms).toISOString()}"`;
+  }
+  return lastTime;
+}
 
 const NOTHING = {};
 

@@ -1,6 +1,6 @@
 import type { DriverQuery } from "./driver-client.ts";
 import type { Instruments } from "./instruments.ts";
-import { checkStorable } from "./parameters.ts";
+import { toParameters } from "./parameters.ts";
 import type { Statement } from "./sql.ts";
 import { isForgotten, isStalePlan } from "./sqlstate.ts";
 
@@ -33,8 +33,8 @@ export class StatementRunner {
 }
 
 function toQuery({ site, values }: Statement, generation: number): DriverQuery {
-  checkStorable(values);
-  return { text: site.text, name: `${site.name}_${generation}`, values, discardsRows: site.row === undefined };
+  const name = `${site.name}_${generation}`;
+  return { text: site.text, name, values: toParameters(values), discardsRows: site.row === undefined };
 }
 
 /** Runs it once more when the server refused the statement as it was prepared, which it does before it did anything. */

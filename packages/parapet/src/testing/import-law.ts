@@ -44,12 +44,11 @@ export function serviceLaw(thirdParty: Readonly<Record<string, readonly string[]
       }),
       "internal/handler": room("internal/handler", {
         rooms: ["internal/model", "internal/service", "pkg/client"],
-        modules: ["parapet/http", "parapet/errors", "parapet/context"],
+        modules: ["parapet/http", "parapet/contract", "parapet/errors", "parapet/context"],
       }),
       "internal/repository": room("internal/repository", {
         rooms: ["internal/model", "pkg/client"],
-        modules: [...STORES, "parapet/errors", "parapet/context"],
-        types: ["parapet/contract"],
+        modules: [...STORES, "parapet/contract", "parapet/errors", "parapet/context"],
       }),
       "pkg/client": room("pkg/client", { modules: ["parapet/contract", "parapet/context"] }),
       migrations: { modules: STORES },

@@ -1,10 +1,11 @@
+import { toDateTime } from "parapet/contract";
 import type { UserPage as UserPageView, User as UserView } from "../../pkg/client/index.ts";
 import type { User } from "../model/user.ts";
 import type { UserPage } from "../service/user-service.ts";
 
 /** A user as the contract has it. */
 export function toUserView(user: User): UserView {
-  return { ...user, createdAt: user.createdAt.toISOString(), updatedAt: user.updatedAt.toISOString() };
+  return { ...user, createdAt: toDateTime(user.createdAt), updatedAt: toDateTime(user.updatedAt) };
 }
 
 /** A page of users as the contract has it. */

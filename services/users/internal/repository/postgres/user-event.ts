@@ -1,3 +1,4 @@
+import { toDateTime } from "parapet/contract";
 import type { OutboxEvent } from "parapet/outbox";
 import { userCreated, userDeleted, userUpdated } from "../../../pkg/client/index.ts";
 import type { UserFact } from "../../model/user-store.ts";
@@ -6,6 +7,6 @@ const EVENTS = { user_created: userCreated, user_updated: userUpdated, user_dele
 
 /** A fact as the event that the world reads. */
 export function toUserEvent({ kind, user }: UserFact): OutboxEvent {
-  const data = { ...user, createdAt: user.createdAt.toISOString(), updatedAt: user.updatedAt.toISOString() };
+  const data = { ...user, createdAt: toDateTime(user.createdAt), updatedAt: toDateTime(user.updatedAt) };
   return { event: EVENTS[kind], key: user.id, data };
 }
