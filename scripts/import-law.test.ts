@@ -11,7 +11,7 @@ const FLOORS = [
   ["errors", "log"],
   ["context", "config"],
   ["metrics", "lifecycle", "contract", "resilience"],
-  ["http", "postgres", "cache"],
+  ["http", "postgres", "cache", "messaging"],
   ["outbox", "idempotency"],
   ["testing"],
 ] as const;
@@ -24,8 +24,9 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   http: ["find-my-way", "typebox", "typebox/*"],
   postgres: ["pg", "pg/*"],
   cache: ["@redis/client", "lru-cache"],
+  messaging: ["amqplib"],
   outbox: ["uuid"],
-  testing: ["pg", "@redis/client"],
+  testing: ["pg", "@redis/client", "amqplib"],
 };
 
 const chassisLaw: ImportLaw = { rooms: Object.fromEntries(FLOORS.flatMap(floorLaws)), door: "index.ts" };

@@ -2,8 +2,8 @@ import { buildServices, reported } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { openTestDatabase } from "./test-database.ts";
 import { ROOT, testFiles } from "./test-files.ts";
-import { findTestRedis } from "./test-redis.ts";
 import { runTests, totals } from "./test-run.ts";
+import { findTestServer, RABBITMQ, REDIS } from "./test-server.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
 /** The tests that draw from seeds, by the word that asks for them. */
@@ -19,9 +19,10 @@ async function main(): Promise<number> {
   const { files, seeds } = parseArguments(process.argv.slice(2));
   const signal = untilInterrupted();
   await buildServices(ROOT);
-  const redisUrl = await findTestRedis(process.env);
+  const redisUrl = await findTestServer(REDIS, process.env);
+  const amqpUrl = await findTestServer(RABBITMQ, process.env);
   const database = await openTestDatabase(process.env, signal);
-  const run = await runTests(files, { databaseUrl: database.url, redisUrl, seeds, signal }).finally(() =>
+  const run = await runTests(files, { databaseUrl: database.url, redisUrl, amqpUrl, seeds, signal }).finally(() =>
     database.stop(),
   );
   if (signal.aborted) throw new AppError("canceled", "interrupted");

@@ -20,6 +20,8 @@ export interface TestRunOptions {
   readonly databaseUrl?: string;
   /** Empty when there is none. */
   readonly redisUrl?: string;
+  /** Empty when there is none. */
+  readonly amqpUrl?: string;
   /** How many seeds the tests that draw from one take, instead of the few of a usual run; each has the time of one. */
   readonly seeds?: number;
   readonly signal: AbortSignal;
@@ -35,13 +37,14 @@ export async function runTests(files: readonly string[], options: TestRunOptions
   const folder = mkdtempSync(join(tmpdir(), "parapet-test-"));
   const resultFile = join(folder, "results.jsonl");
   try {
-    const { patterns = [], databaseUrl, redisUrl, seeds, signal } = options;
+    const { patterns = [], databaseUrl, redisUrl, amqpUrl, seeds, signal } = options;
     const soakMs = (seeds ?? 0) * SEED_TIMEOUT_MS;
     const args = [...runnerArgs(resultFile, patterns, FILE_TIMEOUT_MS + soakMs), ...files];
     const code = await runNode([...FROM_SOURCE, ...args], {
       env: {
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
         ...(redisUrl !== undefined && { REDIS_URL: redisUrl }),
+        ...(amqpUrl !== undefined && { AMQP_URL: amqpUrl }),
         ...(seeds !== undefined && { SEEDS: String(seeds) }),
       },
       signal,

@@ -6,8 +6,8 @@ import { AppError } from "parapet/errors";
 import { faultLedger, type TestResult, unknownFaults } from "./fault-ledger.ts";
 import { openTestDatabase } from "./test-database.ts";
 import { ROOT, testFiles } from "./test-files.ts";
-import { findTestRedis } from "./test-redis.ts";
 import { runTests, type TestRun, totals } from "./test-run.ts";
+import { findTestServer, RABBITMQ, REDIS } from "./test-server.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
 const USAGE = "usage: npm test -- [part of a path …] [--test-name-pattern <regular expression>]";
@@ -22,9 +22,10 @@ async function main(): Promise<number> {
   const signal = untilInterrupted();
   // The process tests run the bundles.
   await buildServices(ROOT);
-  const redisUrl = await findTestRedis(process.env);
+  const redisUrl = await findTestServer(REDIS, process.env);
+  const amqpUrl = await findTestServer(RABBITMQ, process.env);
   const database = await openTestDatabase(process.env, signal);
-  const run = await runTests(files, { patterns, databaseUrl: database.url, redisUrl, signal }).finally(() =>
+  const run = await runTests(files, { patterns, databaseUrl: database.url, redisUrl, amqpUrl, signal }).finally(() =>
     database.stop(),
   );
   if (signal.aborted) throw new AppError("canceled", "interrupted");

@@ -1,6 +1,6 @@
 export { toDateTime } from "./date-time.ts";
 export { type EventContract, type EventData, event } from "./event.ts";
-export type { Once, OnceClaim, OnceDoor } from "./once.ts";
+export type { MessageClaim, Once, OnceClaim, OnceDoor, RequestClaim } from "./once.ts";
 export { type OpenApiDocument, type OpenApiInfo, type OpenApiOperation, toOpenApi } from "./openapi.ts";
 export {
   type Api,
@@ -20,4 +20,4 @@ export {
 export { isPathTemplate, pathParams } from "./path.ts";
 export { Problem } from "./problem.ts";
 export { STATUS_OF } from "./status.ts";
-export { type Validator, validator } from "./validator.ts";
+export { openValidator, type Validator, validator } from "./validator.ts";

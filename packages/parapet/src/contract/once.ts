@@ -1,5 +1,9 @@
-/** What a caller wants to happen once: the same claim again is the same effect. */
-export interface OnceClaim {
+/** What is to happen once: the same claim again is the same effect. */
+export type OnceClaim = RequestClaim | MessageClaim;
+
+/** What a caller wants to happen once. */
+export interface RequestClaim {
+  readonly kind: "request";
   /** Who asks; empty where nobody is known. */
   readonly principal: string;
   /** What is asked for: `POST /api/v1/users`. */
@@ -8,6 +12,13 @@ export interface OnceClaim {
   readonly key: string;
   /** A digest of what was sent: the same key with another one is the caller's mistake. */
   readonly fingerprint: string;
+}
+
+/** A message that is to take effect once for each who consumes it. It is not answered, so that no reply is kept. */
+export interface MessageClaim {
+  readonly kind: "message";
+  readonly consumer: string;
+  readonly messageId: string;
 }
 
 /**

@@ -16,8 +16,16 @@ export interface Validator {
 
 /** Compiles the schema of a request part; objects refuse properties that they don't name (OWASP ASVS 5.0, 15.3.3). */
 export function validator(schema: TSchema): Validator {
-  const rules = closed(schema);
-  const compiled = Compile(rules);
+  return ofRules(closed(schema));
+}
+
+/** Compiles the schema of what comes from another service, which may be newer and say more: objects let through what they don't name. */
+export function openValidator(schema: TSchema): Validator {
+  return ofRules(schema);
+}
+
+function ofRules(rules: object): Validator {
+  const compiled = Compile(rules as TSchema);
   return {
     accepts: (value) => compiled.Check(value),
     violations: (value, where) => compiled.Errors(value).flatMap((error) => toViolations(rules, error, where)),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Type } from "typebox";
-import { api, type Once, type OnceClaim, post } from "../contract/index.ts";
+import { api, type Once, post, type RequestClaim } from "../contract/index.ts";
 import { AppError } from "../errors/index.ts";
 import type { TestScope } from "../testing/index.ts";
 import { implement } from "./implement.ts";
@@ -26,6 +26,7 @@ type Kept = { readonly fingerprint: string; readonly reply: string };
 /** What a store does, in a map. */
 function transact<T>(kept: Map<string, Kept>, once: Once<T>, work: () => T): T {
   const claim = once.take();
+  assert.ok(claim?.kind !== "message");
   const name = JSON.stringify([claim?.principal, claim?.operation, claim?.key]);
   const before = claim && kept.get(name);
   if (before !== undefined && before.fingerprint !== claim?.fingerprint) once.refuseMismatch();
@@ -95,7 +96,7 @@ test("a key belongs to its principal: another one's is another key", async (t) =
   await make({ name: "x" }, { ...KEY, "x-user": "ada" });
   await make({ name: "y" }, { ...KEY, "x-user": "bob" });
   assert.equal(made(), 2);
-  const claims = [...kept.keys()].map((name) => JSON.parse(name) as Pick<OnceClaim, "principal">[]);
+  const claims = [...kept.keys()].map((name) => JSON.parse(name) as Pick<RequestClaim, "principal">[]);
   assert.deepEqual(claims, [
     ["ada", "POST /things/{kind}", "k"],
     ["bob", "POST /things/{kind}", "k"],

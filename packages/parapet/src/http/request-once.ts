@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { Once, OnceClaim, OnceDoor } from "../contract/index.ts";
+import type { Once, OnceDoor, RequestClaim } from "../contract/index.ts";
 import { AppError } from "../errors/index.ts";
 import { parseIdempotencyKey } from "./idempotency-key.ts";
 import { Refusal } from "./refusal.ts";
@@ -23,7 +23,7 @@ class Replay {
 export class RequestOnce implements OnceDoor<unknown> {
   readonly #request: HttpRequest;
   readonly #write: ReplyWriter;
-  readonly #claim: OnceClaim | undefined;
+  readonly #claim: RequestClaim | undefined;
   #wasTaken = false;
 
   /** Throws `invalid` when the key is none. */
@@ -70,12 +70,12 @@ export class RequestOnce implements OnceDoor<unknown> {
 function claimOf(
   { method, endpoint, path, query, headers, principal }: HttpRequest,
   body: unknown,
-): OnceClaim | undefined {
+): RequestClaim | undefined {
   const key = parseIdempotencyKey(headers["idempotency-key"]);
   if (key === undefined) return undefined;
   const content = `${method} ${path}?${query}\n${canonicalJson(body)}`;
   const fingerprint = createHash("sha256").update(content).digest("base64url");
-  return { principal: principal ?? "", operation: `${method} ${endpoint}`, key, fingerprint };
+  return { kind: "request", principal: principal ?? "", operation: `${method} ${endpoint}`, key, fingerprint };
 }
 
 /** JSON whose properties are in order, so that a client may send them in any. */

@@ -5,12 +5,14 @@ import { hasCode } from "../errors/index.ts";
 import { defineMigrations, type Queryable, row, sql } from "../postgres/index.ts";
 import { describeStatements, eventually, postgresSandbox, Replayed, testContext, testOnce } from "../testing/index.ts";
 import { deleteExpired } from "./expiry.ts";
+import { inboxSchema } from "./inbox-schema.ts";
 import { OnceTransactions } from "./once-transactions.ts";
 import { idempotencySchema } from "./schema.ts";
 
 const migrations = defineMigrations([
   { id: "0001_idempotency", sql: idempotencySchema },
-  { id: "0002_effects", sql: "create table effects (n int4 not null)" },
+  { id: "0002_inbox", sql: inboxSchema },
+  { id: "0003_effects", sql: "create table effects (n int4 not null)" },
 ]);
 
 async function onceOf(t: TestContext) {

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { type Context, sleep } from "../context/index.ts";
-import type { Once, OnceClaim } from "../contract/index.ts";
+import type { Once, RequestClaim } from "../contract/index.ts";
 import { row, sql, type Transaction, type Transactional, violates } from "../postgres/index.ts";
+import { enterInbox } from "./inbox.ts";
 
 /** How long a request waits for the first one with its key, and how often it looks. */
 const BUSY_WAIT_MS = 1000;
@@ -16,13 +17,14 @@ type Work<T> = (tx: Transaction) => Promise<T>;
 class Busy extends Error {}
 
 /**
- * Runs transactions whose effects happen once a claim: the reply is kept in the same commit as the effect, so that no crash
- * leaves one without the other, and a request that comes again gets it without running anything. Who comes while the first
- * is under way waits up to a second, without a connection.
+ * Runs transactions whose effects happen once a claim. A request's reply is kept in the same commit as its effect, so that no crash
+ * leaves one without the other, and a request that comes again gets it without running anything; who comes while the first
+ * is under way waits up to a second, without a connection. A message's id is entered into the inbox before its effect is begun,
+ * in its commit.
  */
 export class OnceTransactions {
   readonly #database: Transactional;
-  /** Claims that this process runs, each until it is done. */
+  /** Requests' claims that this process runs, each until it is done. */
   readonly #running = new Map<string, Promise<unknown>>();
 
   constructor(database: Transactional) {
@@ -33,6 +35,14 @@ export class OnceTransactions {
   async run<T>(ctx: Context, work: Work<T>, once: Once<T> | undefined): Promise<T> {
     const claim = once?.take();
     if (once === undefined || claim === undefined) return this.#database.transaction(ctx, work);
+    if (claim.kind === "request") return this.#request(ctx, work, once, claim);
+    return this.#database.transaction(ctx, async (tx) => {
+      if (!(await enterInbox(ctx, tx, claim))) once.replay("");
+      return work(tx);
+    });
+  }
+
+  async #request<T>(ctx: Context, work: Work<T>, once: Once<T>, claim: RequestClaim): Promise<T> {
     const name = JSON.stringify([claim.principal, claim.operation, claim.key]);
     for (const giveUpAt = performance.now() + BUSY_WAIT_MS; performance.now() < giveUpAt; ) {
       const first = this.#running.get(name);
@@ -56,7 +66,7 @@ export class OnceTransactions {
     }
   }
 
-  async #attempt<T>(ctx: Context, work: Work<T>, once: Once<T>, claim: OnceClaim, lock: bigint) {
+  async #attempt<T>(ctx: Context, work: Work<T>, once: Once<T>, claim: RequestClaim, lock: bigint) {
     try {
       const value = await this.#database.transaction(ctx, async (tx) => {
         await this.#enter(ctx, tx, once, claim, lock);
@@ -72,7 +82,7 @@ export class OnceTransactions {
     }
   }
 
-  async #enter<T>(ctx: Context, tx: Transaction, once: Once<T>, claim: OnceClaim, lock: bigint): Promise<void> {
+  async #enter<T>(ctx: Context, tx: Transaction, once: Once<T>, claim: RequestClaim, lock: bigint): Promise<void> {
     const { principal, operation, key, fingerprint } = claim;
     // One after the other in one round trip: the second sees what was committed before the lock was free.
     const [[entry], [kept]] = await tx.queryAll(ctx, [
@@ -88,7 +98,7 @@ export class OnceTransactions {
   }
 }
 
-function keep(tx: Transaction, { principal, operation, key, fingerprint }: OnceClaim, reply: string): void {
+function keep(tx: Transaction, { principal, operation, key, fingerprint }: RequestClaim, reply: string): void {
   tx.executeAtCommit(sql`
     delete from idempotency_keys
     where principal = ${principal} and operation = ${operation} and key = ${key}

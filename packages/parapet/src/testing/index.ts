@@ -1,3 +1,4 @@
+export { type BrokerFixture, brokerSuite } from "./broker-suite.ts";
 export { describeStatements } from "./describe-statements.ts";
 export { eventually } from "./eventually.ts";
 export { type FaultProxy, faultProxy } from "./fault-proxy.ts";
@@ -7,13 +8,21 @@ export { type ImportLaw, importBreaches, type RoomLaw, serviceLaw } from "./impo
 export { type ConnectionTarget, type InMemoryClient, type InMemoryRequest, inMemory } from "./in-memory.ts";
 export { type Load, type LoadOptions, type LoadReport, type LoadRequest, startLoad } from "./load.ts";
 export { type ManualClock, manualClock } from "./manual-clock.ts";
-export { type OwnRedis, ownRedis, type SkippableScope } from "./own-redis.ts";
+export { type OwnRabbit, ownRabbit } from "./own-rabbit.ts";
+export { type OwnRedis, ownRedis } from "./own-redis.ts";
 export {
   dropSandboxTemplates,
   type PostgresSandbox,
   postgresSandbox,
   type SandboxOptions,
 } from "./postgres-sandbox.ts";
+export {
+  type ParkedEntry,
+  type RabbitChannel,
+  type RabbitSandbox,
+  rabbitSandbox,
+  withoutRabbit,
+} from "./rabbit-sandbox.ts";
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
 export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";
 export { type RedisSandbox, redisSandbox, withoutRedis } from "./redis-sandbox.ts";
@@ -35,4 +44,4 @@ export {
 export { type Service, startService } from "./start-service.ts";
 export { type LogLine, type RecordedContext, testContext } from "./test-context.ts";
 export { Replayed, testOnce } from "./test-once.ts";
-export type { TestScope } from "./test-scope.ts";
+export type { SkippableScope, TestScope } from "./test-scope.ts";

@@ -1,14 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { createClient } from "@redis/client";
 import { AppError } from "../errors/index.ts";
 import { eventually } from "./eventually.ts";
-import { LOOPBACK, listenOnSparePort } from "./loopback.ts";
-import type { TestScope } from "./test-scope.ts";
+import { LOOPBACK } from "./loopback.ts";
+import { findCommand, sparePort } from "./own-server.ts";
+import type { SkippableScope } from "./test-scope.ts";
 
 /** A Redis server that belongs to one test, which may do to it what it likes. */
 export interface OwnRedis {
@@ -24,17 +24,12 @@ export interface OwnRedis {
   restart(): Promise<void>;
 }
 
-/** A test that can say that it was skipped. */
-export interface SkippableScope extends TestScope {
-  skip(reason: string): void;
-}
-
 /**
  * Starts a `redis-server` of the PATH on a free loopback port, with nothing kept on disk and these arguments; it is gone when the
  * test is. Without one on the PATH the test is skipped, and gets undefined.
  */
 export async function ownRedis(t: SkippableScope, ...args: readonly string[]): Promise<OwnRedis | undefined> {
-  if (!isOnPath("redis-server")) {
+  if (findCommand("redis-server") === undefined) {
     t.skip("there is no redis-server on the PATH, and this test needs one that it can break");
     return undefined;
   }
@@ -108,15 +103,4 @@ class OwnRedisServer implements OwnRedis {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-async function sparePort(): Promise<number> {
-  const server = createServer();
-  const port = await listenOnSparePort(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function isOnPath(command: string): boolean {
-  return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, command)));
 }

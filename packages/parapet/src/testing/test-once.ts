@@ -17,7 +17,8 @@ export class Replayed extends Error {
  */
 export function testOnce<Result>(key?: string, fingerprint = "the same request"): Once<Result> {
   return {
-    take: () => (key === undefined ? undefined : { principal: "", operation: "test", key, fingerprint }),
+    take: () =>
+      key === undefined ? undefined : { kind: "request", principal: "", operation: "test", key, fingerprint },
     encode: (result) => JSON.stringify(result),
     replay: (encoded) => {
       throw new Replayed(JSON.parse(encoded));

@@ -2,3 +2,8 @@
 export interface TestScope {
   after(close: () => void | Promise<void>): void;
 }
+
+/** A test that can say that it was skipped. */
+export interface SkippableScope extends TestScope {
+  skip(reason: string): void;
+}

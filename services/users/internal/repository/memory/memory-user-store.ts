@@ -30,16 +30,17 @@ export class MemoryUserStore implements UserStore {
   async #transact<T>(ctx: Context, work: (tx: UserTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
     ctx.throwIfDone();
     const claim = once?.take();
-    const name = JSON.stringify([claim?.principal, claim?.operation, claim?.key]);
+    const fingerprint = claim?.kind === "request" ? claim.fingerprint : "";
+    const name = JSON.stringify({ ...claim, fingerprint: undefined });
     const kept = claim && this.#replies.get(name);
-    if (kept !== undefined && kept.fingerprint !== claim?.fingerprint) once?.refuseMismatch();
+    if (kept !== undefined && kept.fingerprint !== fingerprint) once?.refuseMismatch();
     if (kept !== undefined) once?.replay(kept.reply);
     const facts: UserFact[] = [];
     const result = await this.#users.undoingFailure(() =>
       work({ users: this.#users, announce: (fact) => facts.push(fact) }),
     );
     this.facts.push(...facts);
-    if (once && claim) this.#replies.set(name, { fingerprint: claim.fingerprint, reply: once.encode(result) });
+    if (once && claim) this.#replies.set(name, { fingerprint, reply: once.encode(result) });
     return result;
   }
 }

@@ -1,0 +1,28 @@
+import { AppError } from "../errors/index.ts";
+import type { Logger } from "../log/index.ts";
+import { metrics as processMetrics, type Registry } from "../metrics/index.ts";
+import type { Broker } from "./broker.ts";
+import { instrumentsOf } from "./instruments.ts";
+import { RabbitBroker } from "./rabbitmq/rabbit-broker.ts";
+
+export interface BrokerOptions {
+  readonly log: Logger;
+  /** Where to count; the process-wide registry by default. */
+  readonly metrics?: Registry;
+  /** How its connections name themselves to the broker; the service that logs, by default. */
+  readonly service?: string;
+}
+
+/**
+ * The RabbitMQ (3.10 or newer) at `amqp://user:password@host:port/vhost`, or `amqps:`. Makes no connection before `start`. Throws
+ * `invalid` when the URL is not one of a RabbitMQ.
+ */
+export function createBroker(
+  url: string,
+  { log, metrics = processMetrics, service = log.service }: BrokerOptions,
+): Broker {
+  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "" };
+  if ((protocol !== "amqp:" && protocol !== "amqps:") || hostname === "")
+    throw new AppError("invalid", "the url of a broker is amqp:// or amqps://, and a host");
+  return new RabbitBroker({ url, service, log, instruments: instrumentsOf(metrics) });
+}

@@ -1,0 +1,74 @@
+import { RETRY_PAUSES_MS } from "../broker.ts";
+import type { AmqpChannel } from "./amqp-channel.ts";
+
+/** Where every message is published, under its type. */
+export const EVENTS = "events";
+/** Where a queue puts what it was never able to have handled, under the queue's name. */
+const PARKING = "parking";
+
+/** How often the broker itself delivers a message whose receivers die of it, before it parks it. RabbitMQ 4's default. */
+const DELIVERY_LIMIT = 20;
+/** What a queue holds before it refuses more, which then waits with its publisher. */
+const MAX_QUEUE_BYTES = 1024 ** 3;
+
+/** Where a group's messages are. */
+export interface GroupQueues {
+  /** What is to be handled. */
+  readonly main: string;
+  /** What waits after a failure: one queue a pause, the shortest first. */
+  readonly retries: readonly string[];
+  /** What was put aside. */
+  readonly parking: string;
+}
+
+/** The names of a group's queues. */
+export function queuesOf(group: string): GroupQueues {
+  const main = `q.${group}`;
+  return { main, retries: RETRY_PAUSES_MS.map((ms) => `${main}.retry.${pauseName(ms)}`), parking: `${main}.parking` };
+}
+
+/** The exchange that publishers need. */
+export async function assertEvents(channel: AmqpChannel): Promise<void> {
+  await channel.assertExchange(EVENTS, "topic", { durable: true });
+}
+
+/**
+ * All that a group needs. Asserting is all that is ever done: a queue that is there with other arguments is an error, and
+ * stays as it is.
+ */
+export async function assertGroup(channel: AmqpChannel, group: string, types: readonly string[]): Promise<void> {
+  const { main, retries, parking } = queuesOf(group);
+  await assertEvents(channel);
+  await channel.assertExchange(PARKING, "direct", { durable: true });
+  await channel.assertQueue(parking, quorum({}));
+  await channel.bindQueue(parking, PARKING, main);
+  for (const [index, retry] of retries.entries())
+    await channel.assertQueue(retry, quorum({ ...deadLetters("", main), "x-message-ttl": RETRY_PAUSES_MS[index] }));
+  await channel.assertQueue(main, quorum({ ...deadLetters(PARKING, main), "x-delivery-limit": DELIVERY_LIMIT }));
+  for (const type of types) await channel.bindQueue(main, EVENTS, type);
+}
+
+/** At least once, for which the queue must refuse what it has no room for, or the broker silently forgets. (RabbitMQ, Quorum Queues.) */
+function deadLetters(exchange: string, routingKey: string): Readonly<Record<string, unknown>> {
+  return {
+    "x-dead-letter-exchange": exchange,
+    "x-dead-letter-routing-key": routingKey,
+    "x-dead-letter-strategy": "at-least-once",
+  };
+}
+
+function quorum(options: Readonly<Record<string, unknown>>) {
+  return {
+    durable: true,
+    arguments: {
+      "x-queue-type": "quorum",
+      "x-overflow": "reject-publish",
+      "x-max-length-bytes": MAX_QUEUE_BYTES,
+      ...options,
+    },
+  };
+}
+
+function pauseName(ms: number): string {
+  return ms % 60_000 === 0 ? `${ms / 60_000}m` : `${ms / 1000}s`;
+}

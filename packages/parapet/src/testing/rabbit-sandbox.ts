@@ -1,0 +1,100 @@
+import { randomBytes } from "node:crypto";
+import { type ChannelModel, connect } from "amqplib";
+import { AppError } from "../errors/index.ts";
+import { queuesOf } from "../messaging/index.ts";
+import type { TestScope } from "./test-scope.ts";
+
+export interface RabbitSandbox {
+  readonly url: string;
+  /** A name that no other test has, for a group; its queues are deleted after the test. */
+  group(): string;
+  /** Has the queues of a group deleted after the test. */
+  using(group: string): void;
+  /** What a group has parked, oldest first; it stays parked. */
+  parked(group: string): Promise<readonly ParkedEntry[]>;
+  /** A channel to do anything else by. */
+  readonly channel: RabbitChannel;
+}
+
+/** What a test does to queues beside the code that it tests. */
+export interface RabbitChannel {
+  assertQueue(name: string, options?: object): Promise<{ readonly queue: string }>;
+  checkQueue(name: string): Promise<{ readonly messageCount: number; readonly consumerCount: number }>;
+  bindQueue(queue: string, exchange: string, pattern: string): Promise<unknown>;
+  unbindQueue(queue: string, exchange: string, pattern: string): Promise<unknown>;
+  purgeQueue(name: string): Promise<unknown>;
+  deleteQueue(name: string): Promise<unknown>;
+  assertExchange(name: string, type: string, options?: object): Promise<unknown>;
+  sendToQueue(queue: string, content: Buffer, properties?: object): unknown;
+}
+
+export interface ParkedEntry {
+  readonly id: string;
+  readonly error: string;
+}
+
+const DEFAULT_SERVER = "amqp://guest:guest@127.0.0.1:5672";
+
+/** For the `skip` of a test that needs a RabbitMQ: why there is none, when the run said so by an empty `AMQP_URL`. */
+export const withoutRabbit: string | false = process.env.AMQP_URL === "" && "needs a rabbitmq, and none answers";
+
+/**
+ * Names of its own on the broker of `AMQP_URL` (or 127.0.0.1:5672), whose queues are deleted after the test. Others use that server
+ * too: a test that stops or fills it starts one of its own.
+ */
+export async function rabbitSandbox(t: TestScope): Promise<RabbitSandbox> {
+  const url = process.env.AMQP_URL || DEFAULT_SERVER;
+  const model = await open(url);
+  const channel = await model.createChannel();
+  const groups = new Set<string>();
+  t.after(async () => {
+    const another = await model.createChannel();
+    for (const queue of [...groups].flatMap(namesOf)) await another.deleteQueue(queue);
+    await model.close();
+  });
+  const using = (group: string): void => void groups.add(group);
+  return {
+    url,
+    channel,
+    using,
+    group: () => {
+      const group = `test_${randomBytes(6).toString("hex")}`;
+      using(group);
+      return group;
+    },
+    parked: (group) => parkedIn(model, group),
+  };
+}
+
+async function open(url: string): Promise<ChannelModel> {
+  try {
+    const model = await connect(url);
+    model.on("error", () => {});
+    return model;
+  } catch (cause) {
+    throw new AppError(
+      "unavailable",
+      "tests need a rabbitmq, and none answers: start one on 127.0.0.1:5672, or set AMQP_URL",
+      { cause },
+    );
+  }
+}
+
+/** Gets all, and lets go of them together: a queue gives each message back to its place. */
+async function parkedIn(model: ChannelModel, group: string): Promise<readonly ParkedEntry[]> {
+  const channel = await model.createChannel();
+  const parked: ParkedEntry[] = [];
+  for (;;) {
+    const message = await channel.get(queuesOf(group).parking);
+    if (message === false) break;
+    const { messageId, headers } = message.properties;
+    parked.push({ id: String(messageId), error: String(headers?.["x-parapet-error"]) });
+  }
+  await channel.close();
+  return parked;
+}
+
+function namesOf(group: string): string[] {
+  const { main, retries, parking } = queuesOf(group);
+  return [main, ...retries, parking];
+}
