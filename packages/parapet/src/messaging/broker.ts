@@ -10,6 +10,8 @@ export interface Broker extends Component {
    * do yet; and the context's reason when that ends first.
    */
   publish(ctx: Context, message: Message): Promise<void>;
+  /** Why it would take no message now, for people; undefined while it would. What is published nevertheless waits, or fails. */
+  notPublishingBecause(): string | undefined;
   /**
    * Takes the messages of some types for a group from now on, also through outages, until it is stopped. The processes of a group
    * share its messages; each message goes to each group.

@@ -242,6 +242,7 @@ function byHand() {
     start: async () => {},
     stop: async () => undefined,
     publish: async () => {},
+    notPublishingBecause: () => undefined,
     subscribe: (options) => {
       handle = options.handle;
       return subscription;

@@ -55,6 +55,8 @@ class InProcessBroker implements MemoryBroker {
     for (const queue of takers) queue.add({ message, failures: 0, isRedelivered: false });
   }
 
+  notPublishingBecause(): undefined {}
+
   subscribe(options: SubscriptionOptions): Subscription {
     const queue = this.#queues.get(options.group) ?? new Queue();
     this.#queues.set(options.group, queue);

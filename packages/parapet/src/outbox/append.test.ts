@@ -6,9 +6,12 @@ import { hasCode } from "../errors/index.ts";
 import { defineMigrations, row, sql } from "../postgres/index.ts";
 import { describeStatements, eventually, postgresSandbox, testContext } from "../testing/index.ts";
 import { appendToOutbox } from "./append.ts";
-import { outboxSchema } from "./schema.ts";
+import { outboxRelaySchema, outboxSchema } from "./schema.ts";
 
-const migrations = defineMigrations([{ id: "0001_outbox", sql: outboxSchema }]);
+const migrations = defineMigrations([
+  { id: "0001_outbox", sql: outboxSchema },
+  { id: "0002_outbox_relay", sql: outboxRelaySchema },
+]);
 const opened = event("shop.order.opened.v1", Type.Object({ n: Type.Integer() }));
 const shipped = event("shop.order.shipped.v2", Type.Object({ n: Type.Integer() }));
 

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from "uuid";
 import { type EventContract, type EventData, validator } from "../contract/index.ts";
 import { AppError } from "../errors/index.ts";
 import { type Statement, sql, type Transaction } from "../postgres/index.ts";
+import { nudgeRelays } from "./nudges.ts";
 
 /** An event to be published because a transaction was committed, and only then. */
 export interface OutboxEvent<E extends EventContract = EventContract> {
@@ -42,6 +43,7 @@ export function appendToOutbox<E extends EventContract>(tx: Transaction, event: 
   const first = [row];
   pending.set(tx, first);
   tx.beforeCommit(async () => flush(tx, first));
+  tx.afterCommit(nudgeRelays);
 }
 
 /** In the order of their locks, so that no two transactions wait for each other; those of one key in the order of the calls. */

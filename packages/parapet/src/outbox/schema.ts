@@ -27,3 +27,8 @@ create table cache_invalidations (
   key text not null
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 `;
+
+/** What relays need of the outbox's table beside itself, as a migration of its own: `{ id: "0004_outbox_relay", sql: outboxRelaySchema }`. */
+export const outboxRelaySchema = `
+create index outbox_postponed on outbox (aggregatetype, aggregateid, seq) where attempts > 0;
+`;

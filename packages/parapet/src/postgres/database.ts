@@ -13,6 +13,7 @@ import { type Loader, type LoaderKey, type LoaderOptions, TurnLoader } from "./l
 import { migrate } from "./migrate.ts";
 import type { Migrations } from "./migrations.ts";
 import { openSession } from "./open-session.ts";
+import { type OwnConnection, OwnSession } from "./own-connection.ts";
 import { isShared, SHARED_SESSIONS } from "./pooler.ts";
 import { affected, type Queryable, rowsOf } from "./queryable.ts";
 import { ReadinessWatch } from "./readiness-watch.ts";
@@ -60,6 +61,8 @@ export interface Database extends Component, Readiness, Queryable, Transactional
   readonly slow: Queryable;
   /** For what no request waits for: two connections apart, so that neither starves the other. */
   readonly background: Queryable & Transactional;
+  /** Opens a connection of the caller's own, outside of all pools; `close` it. Throws `unavailable`. */
+  connect(ctx: Context): Promise<OwnConnection>;
   /** Merges point reads of concurrent requests into one statement; made once, in a constructor, and not for transactions. */
   loader<Key extends LoaderKey, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row>;
 }
@@ -160,6 +163,10 @@ class PostgresDatabase implements Database {
 
   transaction<T>(ctx: Context, work: (tx: Transaction) => Promise<T>, options?: TransactionOptions): Promise<T> {
     return this.#foreground.transaction(ctx, work, options);
+  }
+
+  async connect(ctx: Context): Promise<OwnConnection> {
+    return new OwnSession(await this.#openAnother(ctx), this.#runner);
   }
 
   loader<Key extends LoaderKey, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row> {

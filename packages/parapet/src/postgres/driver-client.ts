@@ -35,6 +35,7 @@ export interface DriverClient {
   query(query: DriverQuery, done: (error: Error | undefined, result: DriverResult) => void): void;
   query(batch: Batch): void;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "notification", listener: () => void): unknown;
   once(event: "drain" | "end", listener: () => void): unknown;
   off(event: "drain" | "end", listener: () => void): unknown;
   end(): Promise<void>;

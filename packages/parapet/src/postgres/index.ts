@@ -2,6 +2,7 @@ export { postgresConfig } from "./config.ts";
 export { createDatabase, type Database, type DatabaseOptions, type Transactional } from "./database.ts";
 export type { Loader, LoaderKey, LoaderOptions } from "./loader.ts";
 export { defineMigrations, type Migration, type MigrationSource, type Migrations } from "./migrations.ts";
+export type { OwnConnection } from "./own-connection.ts";
 export type { Queryable } from "./queryable.ts";
 export { type Columns, type ColumnType, type RowOf, type RowShape, row } from "./row.ts";
 export { type RowStatement, type SqlValue, type Statement, type StatementSite, sql, statementSites } from "./sql.ts";

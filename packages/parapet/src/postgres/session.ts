@@ -55,6 +55,18 @@ export class Session {
     return this.#client.processID;
   }
 
+  /** Calls `listener` when the connection is gone, with why. */
+  onLost(listener: (error: Error) => void): void {
+    const lost = () => listener(this.#lostBecause ?? new Error("the connection is closed"));
+    if (this.#lostBecause === undefined) this.#client.once("end", lost);
+    else lost();
+  }
+
+  /** Calls `heard` for each notification that the server sends. */
+  onNotification(heard: () => void): void {
+    this.#client.on("notification", heard);
+  }
+
   /** Nothing runs and nothing is wrong: another caller may have it. */
   get idle(): boolean {
     return !this.#busy && this.#usable;

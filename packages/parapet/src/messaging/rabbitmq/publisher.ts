@@ -55,6 +55,11 @@ export class RabbitPublisher {
     this.#root.cancel(STOPPED);
   }
 
+  notPublishingBecause(): string | undefined {
+    if (this.#current.value === undefined) return "the broker can't be reached";
+    return this.#link.isBlocked ? "the broker takes no messages now" : undefined;
+  }
+
   async #keepOpen(ctx: Context): Promise<never> {
     for (;;) {
       try {

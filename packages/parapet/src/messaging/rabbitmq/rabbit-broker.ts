@@ -62,6 +62,10 @@ export class RabbitBroker implements Broker {
     }
   }
 
+  notPublishingBecause(): string | undefined {
+    return this.#publisher.notPublishingBecause();
+  }
+
   subscribe(options: SubscriptionOptions): Subscription {
     const { log } = this.#options;
     this.#hasSubscriptions = true;

@@ -1,0 +1,161 @@
+import { type CancelableContext, type Context, rootContext } from "../context/index.ts";
+import { AppError } from "../errors/index.ts";
+import type { Logger } from "../log/index.ts";
+import type { Broker } from "../messaging/index.ts";
+import { type OwnConnection, sql } from "../postgres/index.ts";
+import { Bell } from "./bell.ts";
+import { Dispatch, OutboxRow } from "./dispatch.ts";
+import type { RelayInstruments } from "./relay-instruments.ts";
+import { LANES, RelayLanes } from "./relay-lanes.ts";
+
+export interface RelayShiftOptions {
+  readonly connection: OwnConnection;
+  readonly broker: Broker;
+  readonly instruments: RelayInstruments;
+  readonly log: Logger;
+}
+
+/** A session that says nothing for so long is ended by the server: its process is frozen, and another has to take over. */
+const IDLE_SESSION_TIMEOUT_MS = 900;
+const KEEP_LANES_EVERY_MS = 300;
+const POLL_MS = 500;
+const POLL_JITTER = 0.2;
+const POLL_WHILE_BUSY_MS = 25;
+/** So that a stream of commits costs a look for many, not for each. */
+const SHORTEST_POLL_MS = 5;
+const NOTIFY_EVERY_MS = 50;
+
+const ABANDONED = new AppError("canceled", "the session of the relay is gone");
+
+/** What a relay does over one session. */
+export class RelayShift {
+  readonly #options: RelayShiftOptions;
+  readonly #ctx: CancelableContext;
+  readonly #bell = new Bell();
+  readonly #lanes: RelayLanes;
+  readonly #dispatch: Dispatch;
+  #keepAt = 0;
+  #pollAt = 0;
+  #polledAt = Number.NEGATIVE_INFINITY;
+  #notifyAt: number | undefined;
+  #notifiedAt = Number.NEGATIVE_INFINITY;
+  #isEnding = false;
+
+  constructor(options: RelayShiftOptions) {
+    const { connection, broker, instruments, log } = options;
+    this.#options = options;
+    this.#ctx = rootContext(log);
+    this.#lanes = new RelayLanes(connection);
+    this.#dispatch = new Dispatch(broker, instruments, () => this.#bell.ring());
+    connection.lost.then((reason) => this.#ctx.cancel(reason));
+    connection.onNotification(() => this.#look());
+  }
+
+  /** A transaction of this process has left an event. */
+  appended(): void {
+    // Its lane may be another process's.
+    if (this.#lanes.mine.length < LANES) this.#notifyAt ??= this.#notifiedAt + NOTIFY_EVERY_MS;
+    this.#look();
+  }
+
+  /** Takes no more events, and ends when what is under way is written down. */
+  end(): void {
+    this.#isEnding = true;
+    this.#dispatch.close();
+    this.#bell.ring();
+  }
+
+  /** Ends at once. */
+  abandon(): void {
+    this.#ctx.cancel(ABANDONED);
+  }
+
+  /** Relays until it is told to end, and tells when it has begun. Throws when the session is lost. */
+  async run(onBegun: () => void): Promise<void> {
+    const { connection } = this.#options;
+    const ctx = this.#ctx;
+    await connection.execute(
+      ctx,
+      sql`select set_config('idle_session_timeout', ${String(IDLE_SESSION_TIMEOUT_MS)}, false)`,
+    );
+    await connection.execute(ctx, sql`listen outbox`);
+    await this.#lanes.join(ctx);
+    onBegun();
+    while (!this.#isEnding || !this.#dispatch.isIdle) {
+      await this.#bell.next(ctx, this.#nextAt() - performance.now());
+      await this.#round(ctx);
+    }
+    await this.#dispatch.flush(ctx, connection);
+  }
+
+  async #round(ctx: Context): Promise<void> {
+    const { connection } = this.#options;
+    const now = performance.now();
+    if (now >= this.#keepAt) await this.#keepLanes(ctx);
+    if (now >= (this.#dispatch.flushAt ?? Number.POSITIVE_INFINITY)) await this.#dispatch.flush(ctx, connection);
+    if (now >= (this.#notifyAt ?? Number.POSITIVE_INFINITY)) await this.#notify(ctx);
+    if (now >= this.#pollAt && !this.#isEnding) await this.#poll(ctx);
+  }
+
+  #nextAt(): number {
+    const { flushAt } = this.#dispatch;
+    const pollAt = this.#isEnding ? [] : [this.#pollAt];
+    return Math.min(this.#keepAt, ...pollAt, ...[flushAt, this.#notifyAt].filter((at) => at !== undefined));
+  }
+
+  #look(): void {
+    this.#pollAt = Math.min(this.#pollAt, this.#polledAt + SHORTEST_POLL_MS);
+    this.#bell.ring();
+  }
+
+  async #keepLanes(ctx: Context): Promise<void> {
+    const before = this.#lanes.mine.length;
+    await this.#lanes.keep(ctx, (lane) => this.#dispatch.hasOf(lane));
+    this.#keepAt = performance.now() + KEEP_LANES_EVERY_MS;
+    const now = this.#lanes.mine.length;
+    this.#options.instruments.lanes.set(now);
+    if (now > before) this.#pollAt = 0;
+  }
+
+  /** Never within the transaction of an event: a commit that notifies holds a lock of the whole server. (PostgreSQL, `PreCommit_Notify`.) */
+  async #notify(ctx: Context): Promise<void> {
+    this.#notifyAt = undefined;
+    this.#notifiedAt = performance.now();
+    await this.#options.connection.execute(ctx, sql`notify outbox`);
+  }
+
+  /** Takes what waits, and has it published. */
+  async #poll(ctx: Context): Promise<void> {
+    const { broker } = this.#options;
+    this.#polledAt = performance.now();
+    const { room } = this.#dispatch;
+    const rows = room > 0 && broker.notPublishingBecause() === undefined ? await this.#waiting(ctx, room) : [];
+    const waitMs = rows.length > 0 || !this.#dispatch.isIdle ? POLL_WHILE_BUSY_MS : pollMs();
+    this.#pollAt = this.#polledAt + (rows.length === room && room > 0 ? SHORTEST_POLL_MS : waitMs);
+    for (const row of rows) this.#dispatch.publish(ctx, row);
+  }
+
+  /** The oldest events that are not taken yet, but for those of a key whose event before them waits for another attempt. */
+  #waiting(ctx: Context, limit: number): Promise<readonly OutboxRow[]> {
+    const { mine } = this.#lanes;
+    if (mine.length === 0) return Promise.resolve([]);
+    return this.#options.connection.query(
+      ctx,
+      sql(OutboxRow)`
+        with postponed as materialized (
+          select aggregatetype, aggregateid, min(seq) as seq from outbox
+          where attempts > 0 and not_before > now() group by aggregatetype, aggregateid)
+        select o.seq, o.id, o.lane, o.aggregatetype, o.aggregateid, o.type, o.headers, o.payload, o.created_at, o.attempts
+        from outbox as o
+        where o.lane = any(${mine}::int2[]) and o.seq <> all(${this.#dispatch.taken}::int8[])
+          and not exists (
+            select from postponed as p
+            where p.aggregatetype = o.aggregatetype and p.aggregateid = o.aggregateid and p.seq <= o.seq)
+        order by o.seq limit ${limit}`,
+    );
+  }
+}
+
+function pollMs(): number {
+  return POLL_MS * (1 - POLL_JITTER + 2 * POLL_JITTER * Math.random());
+}
