@@ -22,7 +22,7 @@ const TEST_OPTIONS = ["--test-timeout=45000", "--test-reporter=spec"];
 const PLACES_WITH_MORE = /^services\/[^/]+\/test\/|^packages\/(dev|cli)\//;
 /** What a test elsewhere says when it does. */
 const WORDS_FOR_MORE =
-  /node:child_process|\.(fixture|harness)\.ts"|process\.env|\b(postgresSandbox|redisSandbox|ownRedis|rabbitSandbox|ownRabbit|startService|startEmbeddedPostgres|createPostgresProxy|createRedisProxy)\b/;
+  /node:child_process|\.(fixture|harness)\.ts"|process\.env|\b(postgresSandbox|redisSandbox|ownRedis|rabbitSandbox|ownRabbit|startService|startEmbeddedPostgres|createPostgresProxy|createRedisProxy|createAmqpProxy)\b/;
 const LAW = /law\.test\.ts$|lockfile\.test\.ts$/;
 const EXPORTS = "scripts/exports.test.ts";
 

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { startEmbeddedBroker } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import pg from "pg";
 import { openTestDatabase } from "./test-database.ts";
@@ -15,22 +16,27 @@ import { ROOT } from "./test-files.ts";
 const run = promisify(execFile);
 const DEADLINE_MS = 10_000;
 
-/** Runs a service's bundle alone in an empty folder with one variable set: migrate, serve, leave when asked. */
+/** Runs a service's bundle alone in an empty folder with its servers' URLs set: migrate, serve, leave when asked. */
 async function smoke(service: string, serverUrl: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "artifact-"));
   const database = `smoke_${service}_${process.pid}`;
   await onServer(serverUrl, `create database ${database}`);
+  const broker = await startEmbeddedBroker();
   try {
     copyFileSync(join(ROOT, "services", service, "dist/server.mjs"), join(folder, "server.mjs"));
     const databaseUrl = Object.assign(new URL(serverUrl), { pathname: `/${database}` }).href;
-    await exercise(folder, { DATABASE_URL: databaseUrl, PORT: String(await freePort()) });
+    await exercise(folder, { DATABASE_URL: databaseUrl, AMQP_URL: broker.url, PORT: String(await freePort()) });
   } finally {
+    await broker.stop();
     rmSync(folder, { recursive: true, force: true });
     await onServer(serverUrl, `drop database ${database} with (force)`);
   }
 }
 
-async function exercise(folder: string, env: { DATABASE_URL: string; PORT: string }): Promise<void> {
+async function exercise(
+  folder: string,
+  env: Readonly<Record<"DATABASE_URL" | "AMQP_URL" | "PORT", string>>,
+): Promise<void> {
   const options = { cwd: folder, env };
   await run(process.execPath, ["server.mjs", "migrate"], { ...options, timeout: DEADLINE_MS });
   const server = spawn(process.execPath, ["server.mjs"], { ...options, stdio: ["ignore", "ignore", "inherit"] });

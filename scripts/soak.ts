@@ -1,15 +1,18 @@
 import { buildServices, reported } from "@parapet/dev";
 import { AppError } from "parapet/errors";
+import { openTestBroker } from "./test-broker.ts";
 import { openTestDatabase } from "./test-database.ts";
 import { ROOT, testFiles } from "./test-files.ts";
+import { findTestRedis } from "./test-redis.ts";
 import { runTests, totals } from "./test-run.ts";
-import { findTestServer, RABBITMQ, REDIS } from "./test-server.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
 /** The tests that draw from seeds, by the word that asks for them. */
 const SOAKS: Readonly<Record<string, string>> = {
   "kill-points": "services/users/test/kill-points.test.ts",
   cache: "services/users/test/cache-staleness.test.ts",
+  relay: "services/users/test/events.test.ts",
+  inbox: "examples/user-counter.test.ts",
 };
 const DEFAULT_SEEDS = 100;
 const USAGE = `usage: npm run soak -- [${Object.keys(SOAKS).join(" | ")}] [number of seeds, ${DEFAULT_SEEDS} unless said]`;
@@ -19,12 +22,16 @@ async function main(): Promise<number> {
   const { files, seeds } = parseArguments(process.argv.slice(2));
   const signal = untilInterrupted();
   await buildServices(ROOT);
-  const redisUrl = await findTestServer(REDIS, process.env);
-  const amqpUrl = await findTestServer(RABBITMQ, process.env);
+  const redisUrl = await findTestRedis(process.env);
+  const broker = await openTestBroker(process.env);
   const database = await openTestDatabase(process.env, signal);
-  const run = await runTests(files, { databaseUrl: database.url, redisUrl, amqpUrl, seeds, signal }).finally(() =>
-    database.stop(),
-  );
+  const run = await runTests(files, {
+    databaseUrl: database.url,
+    redisUrl,
+    amqpUrl: broker.url,
+    seeds,
+    signal,
+  }).finally(() => Promise.all([database.stop(), broker.stop()]));
   if (signal.aborted) throw new AppError("canceled", "interrupted");
   const { passed, failed, skipped } = totals(run.results);
   console.log(`${seeds} seeds each\n${passed} passed, ${failed} failed, ${skipped} skipped`);

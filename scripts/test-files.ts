@@ -23,7 +23,9 @@ function testFolders(): string[] {
   const services = children("services").flatMap((folder) =>
     ["internal", "pkg", "cmd", "test"].map((room) => join(folder, room)),
   );
-  return [...packages, ...services, "bench/src", "scripts"].filter((folder) => existsSync(join(ROOT, folder)));
+  return [...packages, ...services, "examples", "bench/src", "scripts"].filter((folder) =>
+    existsSync(join(ROOT, folder)),
+  );
 }
 
 function children(folder: string): string[] {

@@ -20,7 +20,6 @@ export interface TestRunOptions {
   readonly databaseUrl?: string;
   /** Empty when there is none. */
   readonly redisUrl?: string;
-  /** Empty when there is none. */
   readonly amqpUrl?: string;
   /** How many seeds the tests that draw from one take, instead of the few of a usual run; each has the time of one. */
   readonly seeds?: number;

@@ -4,10 +4,11 @@ import { parseArgs } from "node:util";
 import { buildServices, reported } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { faultLedger, type TestResult, unknownFaults } from "./fault-ledger.ts";
+import { openTestBroker } from "./test-broker.ts";
 import { openTestDatabase } from "./test-database.ts";
 import { ROOT, testFiles } from "./test-files.ts";
+import { findTestRedis } from "./test-redis.ts";
 import { runTests, type TestRun, totals } from "./test-run.ts";
-import { findTestServer, RABBITMQ, REDIS } from "./test-server.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
 
 const USAGE = "usage: npm test -- [part of a path …] [--test-name-pattern <regular expression>]";
@@ -22,12 +23,16 @@ async function main(): Promise<number> {
   const signal = untilInterrupted();
   // The process tests run the bundles.
   await buildServices(ROOT);
-  const redisUrl = await findTestServer(REDIS, process.env);
-  const amqpUrl = await findTestServer(RABBITMQ, process.env);
+  const redisUrl = await findTestRedis(process.env);
+  const broker = await openTestBroker(process.env);
   const database = await openTestDatabase(process.env, signal);
-  const run = await runTests(files, { patterns, databaseUrl: database.url, redisUrl, amqpUrl, signal }).finally(() =>
-    database.stop(),
-  );
+  const run = await runTests(files, {
+    patterns,
+    databaseUrl: database.url,
+    redisUrl,
+    amqpUrl: broker.url,
+    signal,
+  }).finally(() => Promise.all([database.stop(), broker.stop()]));
   if (signal.aborted) throw new AppError("canceled", "interrupted");
   if (filters.length === 0 && patterns.length === 0) writeLedger(run.results);
   return report(run);

@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { type BuildFailure, build, formatMessages } from "esbuild";
 import { AppError } from "parapet/errors";
 import { bundleOptions } from "./bundle-options.ts";
-import { serviceIn } from "./workspace.ts";
+import { type Service, serviceIn } from "./workspace.ts";
 
 /** What was built: the file, with its source map beside it. */
 export interface Bundle {
@@ -24,9 +24,17 @@ export interface BundleServiceOptions {
  * overrides it where it runs. Throws `invalid` with the compiler's messages when the sources don't build.
  */
 export async function bundleService({ serviceDir, outfile }: BundleServiceOptions): Promise<Bundle> {
-  const startedAt = performance.now();
   const service = serviceIn(resolve(serviceDir));
-  const file = outfile ?? join(service.dir, "dist", "server.mjs");
+  return bundle(service, outfile ?? join(service.dir, "dist", "server.mjs"));
+}
+
+/** Makes a program the one file that runs alone, as `bundleService` does with a service. */
+export function bundleFile({ entry, outfile }: { readonly entry: string; readonly outfile: string }): Promise<Bundle> {
+  return bundle({ name: basename(entry, ".ts"), dir: dirname(entry), entry }, outfile);
+}
+
+async function bundle(service: Service, file: string): Promise<Bundle> {
+  const startedAt = performance.now();
   try {
     // Names stay as they are: stacks can be read, and no code is needed to keep them, which would run for every closure.
     await build({ ...bundleOptions(service, file), minifySyntax: true, minifyWhitespace: true });

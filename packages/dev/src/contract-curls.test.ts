@@ -17,7 +17,13 @@ function publishing(t: TestContext, contract: string | undefined) {
   symlinkSync(modules, join(dir, "node_modules"));
   mkdirSync(join(dir, "pkg", "client"), { recursive: true });
   if (contract !== undefined) writeFileSync(join(dir, "pkg", "client", "index.ts"), contract);
-  return { ...serviceIn(dir), port: 8080, databaseUrl: "postgres://127.0.0.1/x", workDir: join(dir, "work") };
+  return {
+    ...serviceIn(dir),
+    port: 8080,
+    databaseUrl: "postgres://127.0.0.1/x",
+    amqpUrl: "",
+    workDir: join(dir, "work"),
+  };
 }
 
 test("the contract says what to create and what to list; the body keeps its rules and survives the shell", async (t) => {

@@ -14,6 +14,7 @@ import type { Service } from "./workspace.ts";
 export interface PlacedService extends Service {
   readonly port: number;
   readonly databaseUrl: string;
+  readonly amqpUrl: string;
   /** Where its bundle and whatever else is made of it goes. */
   readonly workDir: string;
 }
@@ -181,6 +182,7 @@ export class DevService {
       ...this.#options.env,
       PORT: String(service.port),
       DATABASE_URL: service.databaseUrl,
+      AMQP_URL: service.amqpUrl,
       // No balancer has to notice that this one leaves.
       DRAIN_DELAY_MS: this.#options.env.DRAIN_DELAY_MS ?? "0",
     };

@@ -62,7 +62,7 @@ if (process.argv[2] === "migrate") {
 }
 const server = createServer((request, response) => {
   if (request.url === "/crash") process.exit(3);
-  response.end(JSON.stringify({ greeting, pid: process.pid, drain: process.env.DRAIN_DELAY_MS }));
+  response.end(JSON.stringify({ greeting, pid: process.pid, drain: process.env.DRAIN_DELAY_MS, amqp: process.env.AMQP_URL }));
 });
 server.listen(Number(process.env.PORT));
 process.on("SIGTERM", () => {
@@ -131,6 +131,7 @@ export interface Answer {
   readonly greeting: string;
   readonly pid: number;
   readonly drain: string;
+  readonly amqp: string;
 }
 
 /** What a scratch service answers. */

@@ -31,9 +31,21 @@ test("every service has its port and its migrated database, and the table says w
   assert.match(run.output, /parrot +\| .*migrating select 1; in postgres:\S+\/parrot/);
   assert.match(run.output, /the server of DATABASE_URL, postgres:\/\/127\.0\.0\.1/);
   for (const [, url] of run.output.matchAll(/ {2}(?:greeter|parrot) +(http:\S+)/g)) {
-    assert.deepEqual({ ...(await ask(url ?? "")), pid: 0 }, { greeting: "hello", pid: 0, drain: "0" });
+    const { amqp, ...answer } = await ask(url ?? "");
+    assert.deepEqual({ ...answer, pid: 0 }, { greeting: "hello", pid: 0, drain: "0" });
+    assert.ok(run.output.includes(`an embedded broker on ${new URL(amqp).host}`), run.output);
   }
   assert.ok(!run.output.includes("\u001b["), "no colours where there is no terminal");
+});
+
+test("a broker that is there is used, and its password is not shown", async (t) => {
+  const workspace = new ScratchWorkspace(t);
+  workspace.addService("greeter");
+  const amqp = "amqp://guest:hush@127.0.0.1:1";
+  const run = workspace.run({ DATABASE_URL: postgres.url, AMQP_URL: amqp });
+  await run.shows(/the server of AMQP_URL, amqp:\/\/127\.0\.0\.1:1/);
+  assert.equal((await ask(await run.urlOf("greeter"))).amqp, amqp);
+  assert.ok(!run.output.includes("hush"), run.output);
 });
 
 test("a saved file restarts the service in about a second", async (t) => {

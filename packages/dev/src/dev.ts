@@ -2,6 +2,7 @@ import { accessSync, constants, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Writable } from "node:stream";
 import { AppError } from "parapet/errors";
+import { type BrokerServer, brokerServer } from "./broker-server.ts";
 import { type DatabaseServer, databaseServer } from "./database-server.ts";
 import { takeLock } from "./dev-lock.ts";
 import { DevService, type PlacedService } from "./dev-service.ts";
@@ -15,7 +16,7 @@ import { findServices, type Service } from "./workspace.ts";
 export interface DevOptions {
   /** The workspace. */
   readonly root: string;
-  /** `PORT`, `DATABASE_URL` and `NO_COLOR` are for the supervisor; the services get all of it. */
+  /** `PORT`, `DATABASE_URL`, `AMQP_URL` and `NO_COLOR` are for the supervisor; the services get all of it. */
   readonly env: NodeJS.ProcessEnv;
   readonly out: Writable & { readonly isTTY?: boolean };
 }
@@ -91,22 +92,37 @@ async function runOnDatabase(session: Session, afterKill: boolean): Promise<void
       database.url,
       services.map(({ name }) => name),
     );
-    const placed = services.map((service, index) => ({
-      ...service,
-      port: ports[index] ?? 0,
-      databaseUrl: urls[index] ?? database.url,
-      workDir: join(home, "services", service.name),
-    }));
-    await runServices(session, placed, database);
+    await runOnBroker(session, database, (broker) =>
+      services.map((service, index) => ({
+        ...service,
+        port: ports[index] ?? 0,
+        databaseUrl: urls[index] ?? database.url,
+        amqpUrl: broker.url,
+        workDir: join(home, "services", service.name),
+      })),
+    );
   } finally {
     await database.stop();
+  }
+}
+
+async function runOnBroker(
+  session: Session,
+  database: DatabaseServer,
+  place: (broker: BrokerServer) => readonly PlacedService[],
+): Promise<void> {
+  const broker = await brokerServer(session.options.env.AMQP_URL);
+  try {
+    await runServices(session, place(broker), { database, broker });
+  } finally {
+    await broker.stop();
   }
 }
 
 async function runServices(
   session: Session,
   placed: readonly PlacedService[],
-  database: DatabaseServer,
+  { database, broker }: { readonly database: DatabaseServer; readonly broker: BrokerServer },
 ): Promise<void> {
   const { options, terminal, stops, kills } = session;
   const services = placed.map((service) => new DevService({ ...options, service, terminal }));
@@ -114,7 +130,13 @@ async function runServices(
   stops.signal.addEventListener("abort", () => terminal.say("stopping; Ctrl-C again ends it at once"));
   const running = services.map((service) => service.run(stops.signal));
   const shown = Promise.all(services.map((service) => service.tried())).then(async () => {
-    if (!stops.signal.aborted) terminal.print(await overview(placed, database.shown));
+    if (!stops.signal.aborted)
+      terminal.print(
+        await overview(placed, [
+          ["databases", database.shown],
+          ["events", broker.shown],
+        ]),
+      );
   });
   try {
     await Promise.race([Promise.all([...running, shown]), failureOf(database)]);

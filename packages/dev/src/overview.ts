@@ -3,7 +3,7 @@ import type { PlacedService } from "./dev-service.ts";
 import { formatTable } from "./table.ts";
 
 /** What runs where, and commands to try it with. */
-export async function overview(services: readonly PlacedService[], databaseServer: string): Promise<string> {
+export async function overview(services: readonly PlacedService[], servers: readonly string[][]): Promise<string> {
   const urls = services.map(({ name, port, databaseUrl }) => [
     name,
     `http://localhost:${port}`,
@@ -13,7 +13,7 @@ export async function overview(services: readonly PlacedService[], databaseServe
   // One service's commands are enough to see that it works; the one that offers most is worth seeing.
   const curls = offers.reduce((best, offer) => (offer.length > best.length ? offer : best));
   return `
-${formatTable([...urls, ["databases", databaseServer]])}
+${formatTable([...urls, ...servers])}
 
   Try it:
 ${curls.map((curl) => `    ${curl}`).join("\n")}

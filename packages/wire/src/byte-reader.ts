@@ -19,12 +19,24 @@ export class ByteReader {
     return String.fromCharCode(this.#bytes.readUInt8(this.#advance(1)));
   }
 
+  uint8(): number {
+    return this.#bytes.readUInt8(this.#advance(1));
+  }
+
   uint16(): number {
     return this.#bytes.readUInt16BE(this.#advance(2));
   }
 
   int32(): number {
     return this.#bytes.readInt32BE(this.#advance(4));
+  }
+
+  uint32(): number {
+    return this.#bytes.readUInt32BE(this.#advance(4));
+  }
+
+  uint64(): bigint {
+    return this.#bytes.readBigUInt64BE(this.#advance(8));
   }
 
   /** Text up to the next zero byte. */
@@ -37,6 +49,11 @@ export class ByteReader {
   bytes(length: number): Buffer {
     const start = this.#advance(length);
     return this.#bytes.subarray(start, start + length);
+  }
+
+  /** A reader of the next bytes alone. */
+  part(length: number): ByteReader {
+    return new ByteReader(this.bytes(length));
   }
 
   rest(): Buffer {

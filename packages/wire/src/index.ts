@@ -1,3 +1,20 @@
+export type { AmqpSighting } from "./amqp-conversation.ts";
+export { encodeContent, encodeMethod, HEARTBEAT, PROTOCOL_HEADER } from "./amqp-encoding.ts";
+export { AmqpFrames } from "./amqp-frames.ts";
+export { acknowledgement, confirm, delivery, publish } from "./amqp-matches.ts";
+export type {
+  AmqpArguments,
+  AmqpBody,
+  AmqpContentHeader,
+  AmqpHeartbeat,
+  AmqpMessage,
+  AmqpMethod,
+  AmqpProtocolHeader,
+} from "./amqp-message.ts";
+export type { AmqpMethodName } from "./amqp-methods.ts";
+export { type AmqpProperties, decodeProperties, encodeProperties } from "./amqp-properties.ts";
+export { type AmqpProxy, createAmqpProxy } from "./amqp-proxy.ts";
+export type { AmqpTable, AmqpValue } from "./amqp-value.ts";
 export type { Side } from "./conversation.ts";
 export { type FrameOptions, MAX_MESSAGE_BYTES } from "./message-bound.ts";
 export type { MessageProxy } from "./message-proxy.ts";

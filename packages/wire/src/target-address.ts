@@ -6,7 +6,12 @@ export interface TargetAddress {
   readonly port: number;
 }
 
-const DEFAULT_PORTS: Readonly<Record<string, number>> = { "postgres:": 5432, "postgresql:": 5432, "redis:": 6379 };
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  "amqp:": 5672,
+  "postgres:": 5432,
+  "postgresql:": 5432,
+  "redis:": 6379,
+};
 
 /** A URL with one of these protocols and a host. Throws `invalid` for any other text. */
 export function parseTarget(text: string, protocols: readonly string[]): URL {

@@ -1,5 +1,5 @@
 import { idempotencySchema } from "parapet/idempotency";
-import { outboxSchema } from "parapet/outbox";
+import { outboxRelaySchema, outboxSchema } from "parapet/outbox";
 import { defineMigrations } from "parapet/postgres";
 import users from "./0001_users.sql";
 
@@ -8,4 +8,5 @@ export const migrations = defineMigrations([
   { id: "0001_users", sql: users },
   { id: "0002_outbox", sql: outboxSchema },
   { id: "0003_idempotency", sql: idempotencySchema },
+  { id: "0004_outbox_relay", sql: outboxRelaySchema },
 ]);

@@ -9,7 +9,7 @@ import { askedBy, assertUnavailable, assertUnharmed, detailOf, percentile, type 
 import { counted, isAtRest } from "./scrape.ts";
 import { lockedOut, sessionsOf, storedUsers, whileHeld } from "./sessions.ts";
 import { createAda, sendJson, userOf } from "./users-json.ts";
-import { SERVER, startUsers, type UsersProcess } from "./users-process.ts";
+import { BROKER_AWAY, SERVER, startUsers, type UsersProcess } from "./users-process.ts";
 
 const UNKNOWN_ID = "01932c07-4e2a-7d53-9b1f-6a2f0c8e5d41";
 const ACQUIRE_TIMEOUT_MS = 1000;
@@ -61,7 +61,7 @@ test("C10: a server that has no more connections to give is answered for by 503 
   await database.execute(ctx, CREATE_ROLE);
   try {
     const proxy = await faultProxy(t, withUser(url));
-    const service = await startService(t, SERVER, { env: { DATABASE_URL: proxy.url } });
+    const service = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: proxy.url } });
     await service.line("the database is ready");
     const routes = databaseRoutes(`${service.url}/api/v1/users`, UNKNOWN_ID);
     // Two for short statements, one or two for the background, and one that is left.

@@ -5,7 +5,7 @@ import { eventually, type Service, startService, type TestScope, testContext } f
 import type { User } from "../pkg/client/index.ts";
 import { counted } from "./scrape.ts";
 import { sendJson, userOf } from "./users-json.ts";
-import { SERVER } from "./users-process.ts";
+import { BROKER_AWAY, SERVER } from "./users-process.ts";
 
 /** A process of the shipped service whose reads go through a cache. */
 export interface CachedUsers extends Service {
@@ -23,7 +23,7 @@ export type CachedEnv = Readonly<Record<string, string>> & { readonly DATABASE_U
 
 /** Starts the service on a migrated database. */
 export async function startCached(t: TestScope, env: CachedEnv): Promise<CachedUsers> {
-  const service = await startService(t, SERVER, { env });
+  const service = await startService(t, SERVER, { env: { ...BROKER_AWAY, ...env } });
   await service.line("the database is ready");
   return Object.assign(service, { users: `${service.url}/api/v1/users` });
 }

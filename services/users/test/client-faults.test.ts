@@ -279,7 +279,8 @@ async function abandoned(service: Service): Promise<readonly LogLine[]> {
 
 /** What somebody would be called out of bed for. */
 async function loudLines(service: Service): Promise<readonly LogLine[]> {
-  return (await logged(service)).filter(({ level }) => level === "warn" || level === "error");
+  const complaints = (await logged(service)).filter(({ level }) => level === "warn" || level === "error");
+  return complaints.filter(({ msg }) => msg !== "the broker has no connection");
 }
 
 /** All that it has logged so far. */

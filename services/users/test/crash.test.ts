@@ -9,7 +9,7 @@ import { User } from "../pkg/client/index.ts";
 import { randomMoments } from "./random-moments.ts";
 import { underWay } from "./scrape.ts";
 import { sendJson } from "./users-json.ts";
-import { exits, SERVER, startUsersBehindProxy, untilClosed } from "./users-process.ts";
+import { BROKER_AWAY, exits, SERVER, startUsersBehindProxy, untilClosed } from "./users-process.ts";
 
 const Stored = row({ id: "uuid", email: "text" });
 
@@ -57,7 +57,7 @@ for (const [what, { code, origin }] of Object.entries(POISONS)) {
 test("SIGKILL at any moment of a write load loses no acknowledged user, and who asks again gets one user", async (t) => {
   const { url, database } = await postgresSandbox(t, { migrations });
   const ledger: Ledger = { attempted: new Set(), acknowledged: new Map() };
-  const start = () => startService(t, SERVER, { env: { DATABASE_URL: url } });
+  const start = () => startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: url } });
   for (const moment of randomMoments(t, { count: 3, belowMs: 1000 })) {
     const service = await start();
     const load = startLoad(t, {

@@ -21,7 +21,7 @@ import { askedBy, assertUnavailable, assertUnharmed, percentile, timed } from ".
 import { isAtRest, scrape, underWay } from "./scrape.ts";
 import { lockedOut, sessionsOf, storedUsers, terminateSessions, whileHeld } from "./sessions.ts";
 import { createAda, rawJson, sendJson, userOf } from "./users-json.ts";
-import { SERVER, startUsers, startUsersBehindProxy } from "./users-process.ts";
+import { BROKER_AWAY, SERVER, startUsers, startUsersBehindProxy } from "./users-process.ts";
 
 /** A second to wait for a connection, and what a busy machine takes on top. */
 const AWAY_MS = 2000;
@@ -35,7 +35,7 @@ for (const fault of ["refuse", "blackhole"] as const) {
     const { url, database } = await postgresSandbox(t, { migrations });
     const proxy = await faultProxy(t, url);
     await proxy[fault]();
-    const service = await startService(t, SERVER, { env: { DATABASE_URL: proxy.url } });
+    const service = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: proxy.url } });
     const users = `${service.url}/api/v1/users`;
     // Long enough for the waits between two attempts to have grown to their longest.
     for (const until = performance.now() + 4500; performance.now() < until; ) {

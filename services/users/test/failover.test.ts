@@ -10,7 +10,7 @@ import { databaseRoutes, inTurn } from "./database-routes.ts";
 import { askedBy, assertUnavailable, assertUnharmed, OUTCOME_UNKNOWN, type TimedReply, timed } from "./replies.ts";
 import { openSessions, sessionsOf, storedUsers, terminateSessions } from "./sessions.ts";
 import { createAda, sendJson, userOf } from "./users-json.ts";
-import { SERVER, startUsers } from "./users-process.ts";
+import { BROKER_AWAY, SERVER, startUsers } from "./users-process.ts";
 
 const RECOVERED_MS = 5000;
 
@@ -119,7 +119,7 @@ async function usersBehindWire(t: TestContext) {
   const { url, database } = await postgresSandbox(t, { migrations });
   const wire = await createPostgresProxy(url);
   t.after(() => wire.close());
-  const service = await startService(t, SERVER, { env: { DATABASE_URL: wire.url } });
+  const service = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: wire.url } });
   await service.line("the database is ready");
   return { database, wire, service: Object.assign(service, { users: `${service.url}/api/v1/users` }) };
 }

@@ -24,7 +24,7 @@ import {
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
 import { sendJson } from "./users-json.ts";
-import { SERVER } from "./users-process.ts";
+import { BROKER_AWAY, SERVER } from "./users-process.ts";
 
 /** After a restart, how long a client's retries have until the service is itself again. */
 const SETTLE_MS = 15_000;
@@ -122,7 +122,7 @@ async function usersBehindWire(t: TestScope, random: SeededRandom) {
   const { url, database } = await postgresSandbox(t, { migrations });
   const wire = await createPostgresProxy(url);
   t.after(() => wire.close());
-  const service = await startService(t, SERVER, { env: { DATABASE_URL: wire.url } });
+  const service = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: wire.url } });
   await service.line("the database is ready");
   for (let n = random.below(3); n > 0; n--) await create(service.url, `before ${n}`, `before-${n}@example.com`);
   return { url, database, wire, service, key: `key ${random.seed}` };
@@ -146,7 +146,7 @@ async function firedInTime(fired: Promise<unknown>): Promise<void> {
 
 /** Starts the service again and retries, as a client would: what was saved is replayed, and all there is is there once. */
 async function retriedOnce(t: TestScope, users: UsersBehindWire, { isSaved }: { isSaved: boolean }): Promise<void> {
-  const again = await startService(t, SERVER, { env: { DATABASE_URL: users.url } });
+  const again = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: users.url } });
   let first: Response | undefined;
   await eventually(async () => {
     first = await create(again.url, users.key);

@@ -15,7 +15,7 @@ import {
 import { migrations } from "../migrations/index.ts";
 import { randomMoments } from "./random-moments.ts";
 import { lockedOut, sessionsOf, storedUsers, whileHeld } from "./sessions.ts";
-import { SERVER } from "./users-process.ts";
+import { BROKER_AWAY, SERVER } from "./users-process.ts";
 
 const REPLICAS = 8;
 /** The server looks every second whether a client that it works for is still there, and ends its statement. */
@@ -75,7 +75,7 @@ test(`I1: of ${REPLICAS} that migrate an empty database at once one works, and t
     migrations.map(({ id }) => id),
   );
   const servers = replicas.map(async () => {
-    const server = await startService(t, SERVER, { env: { DATABASE_URL: sandbox.url } });
+    const server = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: sandbox.url } });
     await server.line("the database is ready");
     return (await fetch(`${server.url}/readyz`)).status;
   });
@@ -86,7 +86,7 @@ test(`I1: of ${REPLICAS} that migrate an empty database at once one works, and t
 });
 
 function startMigrate(t: TestContext, { url }: PostgresSandbox): ServiceProcess {
-  return startProcess(t, SERVER, { args: ["migrate"], env: { DATABASE_URL: url } });
+  return startProcess(t, SERVER, { args: ["migrate"], env: { ...BROKER_AWAY, DATABASE_URL: url } });
 }
 
 /** Migrates to the end, with nothing to wait for once the server has seen that the one before is gone. */

@@ -5,7 +5,7 @@ import { postgresSandbox, startService } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
 import { storedUsers } from "./sessions.ts";
 import { createAda, sendJson, userOf } from "./users-json.ts";
-import { SERVER, startUsers } from "./users-process.ts";
+import { BROKER_AWAY, SERVER, startUsers } from "./users-process.ts";
 
 const isReplay = ({ headers }: Response) => headers.get("idempotency-replayed") === "true";
 
@@ -65,7 +65,7 @@ test("H5: a request whose deadline is over is answered 504, and the database hea
   const { url } = await postgresSandbox(t, { migrations });
   const wire = await createPostgresProxy(url);
   t.after(() => wire.close());
-  const service = await startService(t, SERVER, { env: { DATABASE_URL: wire.url } });
+  const service = await startService(t, SERVER, { env: { ...BROKER_AWAY, DATABASE_URL: wire.url } });
   await service.line("the database is ready");
   const asked: (string | undefined)[] = [];
   const isOfUsers = statement(/\busers\b/i);

@@ -8,7 +8,7 @@ import { ownPgBouncer } from "./own-pgbouncer.ts";
 import { askedBy, assertUnavailable, assertUnharmed, timed } from "./replies.ts";
 import { lockedOut, sessionsOf, storedUsers, whileHeld } from "./sessions.ts";
 import { createAda, rawJson, sendJson } from "./users-json.ts";
-import { SERVER } from "./users-process.ts";
+import { BROKER_AWAY, SERVER } from "./users-process.ts";
 
 const SHARED =
   "the database url leads to a pooler that shares sessions between transactions (PgBouncer: pool_mode=transaction): use pool_mode=session, or connect directly";
@@ -17,7 +17,7 @@ test("C19: behind a PgBouncer in transaction mode it is not ready and says what 
   const { url, database } = await postgresSandbox(t, { migrations });
   const pooled = await ownPgBouncer(t, url, "transaction");
   if (pooled === undefined) return;
-  const env = { DATABASE_URL: pooled };
+  const env = { ...BROKER_AWAY, DATABASE_URL: pooled };
   const migration = startProcess(t, SERVER, { env, args: ["migrate"] });
   assert.equal((await migration.exited).code, 1);
   assert.ok(migration.stdout.includes(SHARED), migration.stdout);
@@ -48,7 +48,7 @@ test("C19: behind a PgBouncer in session mode, with its own defaults, all is as 
   const { url, database } = await postgresSandbox(t);
   const pooled = await ownPgBouncer(t, url, "session");
   if (pooled === undefined) return;
-  const env = { DATABASE_URL: pooled };
+  const env = { ...BROKER_AWAY, DATABASE_URL: pooled };
   const migration = startProcess(t, SERVER, { env, args: ["migrate"] });
   assert.equal((await migration.exited).code, 0, migration.stdout);
 

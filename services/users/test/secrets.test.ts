@@ -17,7 +17,7 @@ import { migrations } from "../migrations/index.ts";
 import { isAtRest, scrape, underWay } from "./scrape.ts";
 import { whileHeld } from "./sessions.ts";
 import { rawJson } from "./users-json.ts";
-import { SERVER } from "./users-process.ts";
+import { BROKER_AWAY, SERVER } from "./users-process.ts";
 
 const USERS = "/api/v1/users";
 /** Shorter ones, such as `postgres`, stand in every other line. */
@@ -29,6 +29,7 @@ test("F29: a secret that a request brings comes out nowhere, whatever becomes of
   const proxy = await faultProxy(t, url);
   const env = {
     DATABASE_URL: secrets.inUrl(proxy.url),
+    AMQP_URL: secrets.inUrl(BROKER_AWAY.AMQP_URL),
     LOG_LEVEL: "debug",
     REQUEST_TIMEOUT_MS: "1500",
     DRAIN_DELAY_MS: "0",
@@ -88,13 +89,18 @@ test("F29: the password of the database comes out nowhere, be the address right,
     [secrets.inUrl(nobody).replace("127.0.0.1", "no host"), []],
   ] as const;
   for (const [databaseUrl, args] of commands) {
-    const ended = startProcess(t, SERVER, { env: { DATABASE_URL: databaseUrl, LOG_LEVEL: "debug" }, args });
+    const ended = startProcess(t, SERVER, {
+      env: { ...BROKER_AWAY, DATABASE_URL: databaseUrl, LOG_LEVEL: "debug" },
+      args,
+    });
     await ended.exited;
     assert.notEqual(ended.stdout + ended.stderr, "");
     assert.deepEqual(secrets.foundIn({ stdout: ended.stdout, stderr: ended.stderr }), []);
   }
 
-  const away = await startService(t, SERVER, { env: { DATABASE_URL: secrets.inUrl(nobody), DRAIN_DELAY_MS: "0" } });
+  const away = await startService(t, SERVER, {
+    env: { ...BROKER_AWAY, DATABASE_URL: secrets.inUrl(nobody), DRAIN_DELAY_MS: "0" },
+  });
   await away.line("the database is not ready");
   const answers = await Promise.all(
     ["/readyz", "/health", "/metrics", USERS].map(async (path) => (await fetch(away.url + path)).text()),

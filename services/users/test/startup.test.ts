@@ -5,10 +5,14 @@ import { group } from "parapet/context";
 import { faultProxy, postgresSandbox, startProcess, startService, testContext } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
 import { randomMoments } from "./random-moments.ts";
-import { exits, SERVER, startUsers } from "./users-process.ts";
+import { BROKER_AWAY, exits, SERVER, startUsers } from "./users-process.ts";
 
 const CANARY = "canary-7f3a9c";
-const VALID = { DATABASE_URL: `postgres://users:${CANARY}@127.0.0.1:1/users`, PORT: "0" };
+const VALID = {
+  DATABASE_URL: `postgres://users:${CANARY}@127.0.0.1:1/users`,
+  AMQP_URL: `amqp://users:${CANARY}@127.0.0.1:1`,
+  PORT: "0",
+};
 
 /** A wrong value for each setting. */
 const WRONG: Readonly<Record<string, string>> = {
@@ -46,7 +50,7 @@ const CLASHES: readonly Readonly<Record<string, string>>[] = [
 
 test("A7: SIGTERM at any moment of the start ends it, and the next start finds everything in order", async (t) => {
   const { url } = await postgresSandbox(t, { migrations });
-  const env = { DATABASE_URL: url, DRAIN_DELAY_MS: "0" };
+  const env = { ...BROKER_AWAY, DATABASE_URL: url, DRAIN_DELAY_MS: "0" };
   const early = randomMoments(t, { count: 10, belowMs: 400 });
   const ends = [...early, ...randomMoments(t, { count: 10, belowMs: 1500 })].map((moment) => async () => {
     const started = startProcess(t, SERVER, { env });
@@ -70,7 +74,9 @@ test("A7: SIGTERM ends a service that still waits for its database", async (t) =
   const { url } = await postgresSandbox(t, { migrations });
   const proxy = await faultProxy(t, url);
   await proxy.blackhole();
-  const service = await startService(t, SERVER, { env: { DATABASE_URL: proxy.url, DRAIN_DELAY_MS: "0" } });
+  const service = await startService(t, SERVER, {
+    env: { ...BROKER_AWAY, DATABASE_URL: proxy.url, DRAIN_DELAY_MS: "0" },
+  });
   service.kill();
   await exits(t, service, { code: 0, withinMs: 2000 });
 });
@@ -120,7 +126,7 @@ test("A13: a secret in the place of another setting is not shown", async (t) => 
 for (const variable of ["PORT", "ADMIN_PORT"] as const) {
   test(`G12: a port that is in use ends the start at once, and the message names it and ${variable}`, async (t) => {
     const { port, url, databaseUrl } = await startUsers(t);
-    const env = { DATABASE_URL: databaseUrl, [variable]: String(port) };
+    const env = { ...BROKER_AWAY, DATABASE_URL: databaseUrl, [variable]: String(port) };
     const second = startProcess(t, SERVER, { env });
     await second.line("starting");
     const startedAt = performance.now();

@@ -19,6 +19,9 @@ import { migrations } from "../migrations/index.ts";
 /** What is shipped: the bundle that `npm run build` makes. */
 export const SERVER = fileURLToPath(new URL("../dist/server.mjs", import.meta.url));
 
+/** For what is not about events: a broker that is away, for which nothing waits. */
+export const BROKER_AWAY = { AMQP_URL: "amqp://guest:guest@127.0.0.1:1" } as const;
+
 export interface UsersProcess extends Service {
   /** The address of the users collection. */
   readonly users: string;
@@ -59,7 +62,10 @@ async function startOn(
 ) {
   const url = new URL(databaseUrl);
   if (databaseOptions !== undefined) url.searchParams.set("options", databaseOptions);
-  const service = await startService(t, main, { ...options, env: { ...options.env, DATABASE_URL: url.href } });
+  const service = await startService(t, main, {
+    ...options,
+    env: { ...BROKER_AWAY, ...options.env, DATABASE_URL: url.href },
+  });
   return Object.assign(service, { users: `${service.url}/api/v1/users` });
 }
 

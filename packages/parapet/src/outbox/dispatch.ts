@@ -55,6 +55,8 @@ export class Dispatch {
   #failures: Failure[] = [];
   /** Not published, and as they were: they may be taken again when what failed before them is written down, and not sooner. */
   #held: bigint[] = [];
+  /** Types that no queue takes. */
+  readonly #unroutable = new Set<string>();
   #settledAt: number | undefined;
   #underWay = 0;
   #isClosing = false;
@@ -142,6 +144,7 @@ export class Dispatch {
       await this.#broker.publish(ctx, toMessage(row));
       published.with({ result: "ok" }).inc();
       this.#published.push(row.seq);
+      this.#unroutable.delete(row.type);
       return true;
     } catch (thrown) {
       // Nothing is wrong with the event: it goes with the others when the broker is back.
@@ -158,11 +161,20 @@ export class Dispatch {
 
   #fail(ctx: Context, { seq, id, type, attempts }: OutboxRow, thrown: unknown): void {
     const { code, message } = toAppError(thrown);
-    this.#instruments.published.with({ result: hasCode(thrown, "not_found") ? "unroutable" : "failed" }).inc();
+    const isUnroutable = hasCode(thrown, "not_found");
+    this.#instruments.published.with({ result: isUnroutable ? "unroutable" : "failed" }).inc();
     this.#failures.push({ seq, pauseMs: pauseMsAfter(attempts), error: `${code}: ${message}` });
     const fields = { event_id: id, event_type: type, attempts: attempts + 1, error: thrown };
-    if (attempts === STUCK_AFTER) ctx.log.error("an event is stuck in the outbox", fields);
+    if (isUnroutable) this.#reportUnroutable(ctx, type);
+    else if (attempts === STUCK_AFTER) ctx.log.error("an event is stuck in the outbox", fields);
     else ctx.log[attempts === 0 ? "warn" : "debug"]("an event was not published", fields);
+  }
+
+  /** Once a type: nobody may have subscribed to it yet, and then it is true of each event. */
+  #reportUnroutable({ log }: Context, type: string): void {
+    if (!this.#unroutable.has(type))
+      log.warn("nobody has subscribed to an event: its like wait in the outbox", { event_type: type });
+    this.#unroutable.add(type);
   }
 }
 

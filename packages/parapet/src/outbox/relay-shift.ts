@@ -135,23 +135,32 @@ export class RelayShift {
     for (const row of rows) this.#dispatch.publish(ctx, row);
   }
 
-  /** The oldest events that are not taken yet, but for those of a key whose event before them waits for another attempt. */
+  /** Events that are not taken yet: fresh ones and those due for another attempt, but for what is behind a failed one of its key. */
   #waiting(ctx: Context, limit: number): Promise<readonly OutboxRow[]> {
     const { mine } = this.#lanes;
     if (mine.length === 0) return Promise.resolve([]);
+    const { taken } = this.#dispatch;
     return this.#options.connection.query(
       ctx,
       sql(OutboxRow)`
-        with postponed as materialized (
-          select aggregatetype, aggregateid, min(seq) as seq from outbox
-          where attempts > 0 and not_before > now() group by aggregatetype, aggregateid)
-        select o.seq, o.id, o.lane, o.aggregatetype, o.aggregateid, o.type, o.headers, o.payload, o.created_at, o.attempts
-        from outbox as o
-        where o.lane = any(${mine}::int2[]) and o.seq <> all(${this.#dispatch.taken}::int8[])
-          and not exists (
-            select from postponed as p
-            where p.aggregatetype = o.aggregatetype and p.aggregateid = o.aggregateid and p.seq <= o.seq)
-        order by o.seq limit ${limit}`,
+        (select seq, id, lane, aggregatetype, aggregateid, type, headers, payload, created_at, attempts
+          from outbox as o
+          where attempts = 0 and lane = any(${mine}::int2[]) and seq <> all(${taken}::int8[])
+            and not exists (
+              select from outbox as f
+              where f.attempts > 0 and f.aggregatetype = o.aggregatetype and f.aggregateid = o.aggregateid
+                and f.seq < o.seq)
+          order by seq limit ${limit})
+        union all
+        (select seq, id, lane, aggregatetype, aggregateid, type, headers, payload, created_at, attempts
+          from outbox as o
+          where attempts > 0 and not_before <= now() and lane = any(${mine}::int2[]) and seq <> all(${taken}::int8[])
+            and not exists (
+              select from outbox as f
+              where f.attempts > 0 and f.aggregatetype = o.aggregatetype and f.aggregateid = o.aggregateid
+                and f.seq < o.seq)
+          order by not_before limit ${limit})
+        order by seq limit ${limit}`,
     );
   }
 }

@@ -158,6 +158,8 @@ test("E6, E7: an event that no queue takes waits longer each time with its key, 
     { n: 2, attempts: 0, last_error: null, is_later: false },
   ]);
   assert.equal(await series('outbox_publish_total{result="unroutable"}'), "1");
+  const told = ctx.lines.filter(({ level }) => level === "warn").map(({ msg, event_type }) => [msg, event_type]);
+  assert.deepEqual(told, [["nobody has subscribed to an event: its like wait in the outbox", opened.type]]);
   isBound = true;
   await eventually(() => broker.numbersOf("a").length === 2);
   assert.deepEqual(broker.numbersOf("a"), [1, 2]);
@@ -183,7 +185,7 @@ test("E2: while the broker is away events wait as they are, and go in their orde
 
 test("an event that was refused twenty times is called stuck, and kept", async (t) => {
   const { broker, append, relay, waiting, database, ctx } = await outboxOf(t);
-  broker.refuse = () => new AppError("not_found", "no queue");
+  broker.refuse = () => new AppError("unavailable", "a queue is full");
   await append("a", 1);
   await database.execute(ctx, sql`update outbox set attempts = 20`);
   await relay();

@@ -65,7 +65,9 @@ class OutboxRelay implements Component {
   async stop(ctx: Context): Promise<Aborted | undefined> {
     this.#isStopping = true;
     this.#unsubscribe();
-    this.#shift?.end();
+    // One that is still on its way to the database has nothing to end.
+    if (this.#shift === undefined) this.#root.cancel(STOPPED);
+    else this.#shift.end();
     try {
       await withTimeout(ctx, STOP_TIMEOUT_MS, (ctx) => orDone(ctx, this.#running));
     } catch {

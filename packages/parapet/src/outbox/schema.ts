@@ -28,7 +28,13 @@ create table cache_invalidations (
 ) with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 `;
 
-/** What relays need of the outbox's table beside itself, as a migration of its own: `{ id: "0004_outbox_relay", sql: outboxRelaySchema }`. */
+/**
+ * What relays need of the outbox's table, as a migration of its own: `{ id: "0004_outbox_relay", sql: outboxRelaySchema }`. What is fresh
+ * and what is due are found at once, however much waits for another attempt.
+ */
 export const outboxRelaySchema = `
-create index outbox_postponed on outbox (aggregatetype, aggregateid, seq) where attempts > 0;
+create index outbox_fresh on outbox (seq) where attempts = 0;
+create index outbox_due on outbox (not_before) where attempts > 0;
+create index outbox_failed on outbox (aggregatetype, aggregateid, seq) where attempts > 0;
+drop index outbox_lane_seq;
 `;

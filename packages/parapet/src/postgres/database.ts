@@ -100,6 +100,8 @@ class PostgresDatabase implements Database {
   readonly #detours: Bulkhead;
   /** Statements that met a lock, and until when they go by a connection of their own. */
   readonly #lockedOut = new Map<StatementSite, number>();
+  /** Connections that callers have for themselves. */
+  readonly #owned = new Set<OwnSession>();
   readonly #readiness: ReadinessWatch;
   readonly #unwatch: () => void;
   readonly #openAnother: (ctx: Context) => Promise<Session>;
@@ -166,7 +168,10 @@ class PostgresDatabase implements Database {
   }
 
   async connect(ctx: Context): Promise<OwnConnection> {
-    return new OwnSession(await this.#openAnother(ctx), this.#runner);
+    const own = new OwnSession(await this.#openAnother(ctx), this.#runner);
+    this.#owned.add(own);
+    void own.lost.then(() => this.#owned.delete(own));
+    return own;
   }
 
   loader<Key extends LoaderKey, Row>(options: LoaderOptions<Key, Row>): Loader<Key, Row> {
@@ -223,6 +228,8 @@ class PostgresDatabase implements Database {
     this.#lanes.renew();
     this.#foreground.renew();
     this.background.renew();
+    // Their owners hear of it, and open others.
+    for (const own of this.#owned) void own.close();
   }
 
   async #notReadyBecause(ctx: Context): Promise<string | undefined> {

@@ -12,7 +12,7 @@ import { againOnStalePlan, type StatementRunner } from "./statement-runner.ts";
  * the other, in the order of their calls.
  */
 export interface OwnConnection extends Queryable {
-  /** Settles when the connection is gone, with why. */
+  /** Settles when the connection is gone, with why: also when it led to a server that is the primary no longer. */
   readonly lost: Promise<AppError>;
   /** Calls `heard` for each notification of a channel that the session listens to. */
   onNotification(heard: () => void): void;

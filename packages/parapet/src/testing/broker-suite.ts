@@ -77,14 +77,10 @@ function gate() {
   return { opened, open };
 }
 
-/** Tests that hold a broker to what `Broker` promises; `skip` says why they can't run. */
-export function brokerSuite(
-  title: string,
-  create: (t: TestContext) => Promise<BrokerFixture>,
-  { skip = false }: { readonly skip?: string | false } = {},
-): void {
+/** Tests that hold a broker to what `Broker` promises. */
+export function brokerSuite(title: string, create: (t: TestContext) => Promise<BrokerFixture>): void {
   const promise = (behaviour: string, prove: (bench: Bench) => Promise<void>) =>
-    test(`${title}: ${behaviour}`, { skip }, async (t) => prove(new Bench(t, await create(t))));
+    test(`${title}: ${behaviour}`, async (t) => prove(new Bench(t, await create(t))));
 
   promise("a message that nobody subscribed to is refused", async (bench) => {
     const broker = await bench.connect();

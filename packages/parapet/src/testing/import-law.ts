@@ -60,7 +60,7 @@ export function serviceLaw(thirdParty: Readonly<Record<string, readonly string[]
 
 /**
  * Every import under `root` that the law does not allow, each as a line that says where it stands; empty when the law
- * holds. Tests and suites (`x.test.ts`, `x.suite.ts`) may import anything. Folders `dist` and `node_modules` are left out.
+ * holds. Tests, suites and what they start (`x.test.ts`, `x.suite.ts`, `x.fixture.ts`, `x.harness.ts`) may import anything. Folders `dist` and `node_modules` are left out.
  */
 export function importBreaches(root: URL, law: ImportLaw): string[] {
   const folder = fileURLToPath(root);
@@ -118,7 +118,7 @@ function roomOf(file: string, law: ImportLaw): string | undefined {
 function sources(root: string): string[] {
   return readdirSync(root, { recursive: true, encoding: "utf8" })
     .map((file) => file.split(sep).join("/"))
-    .filter((file) => /\.[cm]?tsx?$/.test(file) && !/\.(test|suite)\.ts$/.test(file))
+    .filter((file) => /\.[cm]?tsx?$/.test(file) && !/\.(test|suite|fixture|harness)\.ts$/.test(file))
     .filter((file) => !/(^|\/)(node_modules|dist)\//.test(file))
     .sort();
 }

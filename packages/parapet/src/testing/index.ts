@@ -19,9 +19,9 @@ export {
 export {
   type ParkedEntry,
   type RabbitChannel,
+  type RabbitMessage,
   type RabbitSandbox,
   rabbitSandbox,
-  withoutRabbit,
 } from "./rabbit-sandbox.ts";
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
 export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";

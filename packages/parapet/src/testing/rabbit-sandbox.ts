@@ -16,6 +16,16 @@ export interface RabbitSandbox {
   readonly channel: RabbitChannel;
 }
 
+/** A message as it lies in a queue. */
+export interface RabbitMessage {
+  readonly content: Buffer;
+  readonly fields: { readonly routingKey: string };
+  readonly properties: {
+    readonly messageId?: unknown;
+    readonly headers?: Readonly<Record<string, unknown>> | undefined;
+  };
+}
+
 /** What a test does to queues beside the code that it tests. */
 export interface RabbitChannel {
   assertQueue(name: string, options?: object): Promise<{ readonly queue: string }>;
@@ -25,6 +35,8 @@ export interface RabbitChannel {
   purgeQueue(name: string): Promise<unknown>;
   deleteQueue(name: string): Promise<unknown>;
   assertExchange(name: string, type: string, options?: object): Promise<unknown>;
+  /** The next message, which is gone with that; false when there is none. */
+  get(queue: string, options: { readonly noAck: true }): Promise<RabbitMessage | false>;
   sendToQueue(queue: string, content: Buffer, properties?: object): unknown;
 }
 
@@ -34,9 +46,6 @@ export interface ParkedEntry {
 }
 
 const DEFAULT_SERVER = "amqp://guest:guest@127.0.0.1:5672";
-
-/** For the `skip` of a test that needs a RabbitMQ: why there is none, when the run said so by an empty `AMQP_URL`. */
-export const withoutRabbit: string | false = process.env.AMQP_URL === "" && "needs a rabbitmq, and none answers";
 
 /**
  * Names of its own on the broker of `AMQP_URL` (or 127.0.0.1:5672), whose queues are deleted after the test. Others use that server

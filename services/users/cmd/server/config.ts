@@ -32,9 +32,8 @@ export const usersConfig = defineConfig(
     amqpUrl: url("AMQP_URL", {
       protocols: ["amqp:", "amqps:"],
       secret: true,
-      optional: true,
       example: "amqp://users:password@localhost:5672",
-      description: "The RabbitMQ of the events; checked and kept secret, but not used before there are events.",
+      description: "The RabbitMQ, 3.10 or newer, that the users' events are published to.",
     }),
     database: postgresConfig,
     cache: cacheConfig,

@@ -5,7 +5,8 @@ import { createServer, openApiRoute } from "parapet/http";
 import { createIdempotencyExpiry } from "parapet/idempotency";
 import { run } from "parapet/lifecycle";
 import { createLogger } from "parapet/log";
-import { createInvalidator } from "parapet/outbox";
+import { createBroker } from "parapet/messaging";
+import { createInvalidator, createOutboxRelay } from "parapet/outbox";
 import { createDatabase } from "parapet/postgres";
 import { v7 as uuidv7 } from "uuid";
 import { userRoutes } from "../../internal/handler/user-routes.ts";
@@ -22,12 +23,14 @@ const log = createLogger({ service: "users", version: config.version, level: con
 // What we depend on.
 const database = createDatabase(config.databaseUrl, { ...config.database, log, migrations, service: "users" });
 const cache = createCache(config.redisUrl, { ...config.cache, log });
+const broker = createBroker(config.amqpUrl, { log });
 
 // What we do.
 const store = new CachedUserStore(new PostgresUserStore(database), cache);
 const users = new UserService({ store, newId: () => uuidv7(), now: () => new Date() });
 
 // What goes on behind.
+const relay = createOutboxRelay({ from: database, to: broker, log });
 const invalidator = createInvalidator({ from: database, to: cache, log });
 const expiry = createIdempotencyExpiry({ in: database, log });
 
@@ -37,4 +40,4 @@ const routes = [...userRoutes(users), ...openApiRoute(description)];
 const server = createServer({ ...config.http, log, routes, ready: [database] });
 
 // Started left to right, stopped right to left: the door closes first, the database last.
-await run([database, cache, invalidator, expiry, server], { log, config, ...config.lifecycle });
+await run([database, cache, broker, relay, invalidator, expiry, server], { log, config, ...config.lifecycle });

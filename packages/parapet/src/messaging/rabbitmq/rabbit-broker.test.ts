@@ -1,6 +1,6 @@
 import type { TestContext } from "node:test";
 import { createRegistry } from "../../metrics/index.ts";
-import { brokerSuite, rabbitSandbox, testContext, withoutRabbit } from "../../testing/index.ts";
+import { brokerSuite, rabbitSandbox, testContext } from "../../testing/index.ts";
 import { createBroker } from "../create-broker.ts";
 
 const create = async (t: TestContext) => {
@@ -15,4 +15,4 @@ const create = async (t: TestContext) => {
   return { connect, parked, using };
 };
 
-brokerSuite("RabbitMQ", create, { skip: withoutRabbit });
+brokerSuite("RabbitMQ", create);

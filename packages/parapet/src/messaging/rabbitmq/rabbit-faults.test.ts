@@ -10,7 +10,6 @@ import {
   type RecordedContext,
   rabbitSandbox,
   testContext,
-  withoutRabbit,
 } from "../../testing/index.ts";
 import type { Broker, Delivery, Verdict } from "../broker.ts";
 import { createBroker } from "../create-broker.ts";
@@ -83,9 +82,7 @@ async function publishInTheEnd(broker: Broker, sent: Message): Promise<void> {
   );
 }
 
-test("E1: a broker that is down at start is found within five seconds of its return", {
-  skip: withoutRabbit,
-}, async (t) => {
+test("E1: a broker that is down at start is found within five seconds of its return", async (t) => {
   const { url, group: newGroup } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   const proxy = await faultProxy(t, url);
@@ -101,9 +98,7 @@ test("E1: a broker that is down at start is found within five seconds of its ret
   assert.deepEqual(ids, ["id-2"]);
 });
 
-test("E4: after a reset both connections are back within two seconds, and what was unconfirmed is known to be", {
-  skip: withoutRabbit,
-}, async (t) => {
+test("E4: after a reset both connections are back within two seconds, and what was unconfirmed is known to be", async (t) => {
   const { url, group: newGroup } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   const proxy = await faultProxy(t, url);
@@ -123,9 +118,7 @@ test("E4: after a reset both connections are back within two seconds, and what w
   await eventually(() => ids.includes("id-1"));
 });
 
-test("E5: a peer that falls silent is given up after two heartbeats, and another connection made", {
-  skip: withoutRabbit,
-}, async (t) => {
+test("E5: a peer that falls silent is given up after two heartbeats, and another connection made", async (t) => {
   const { url, group: newGroup } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   const proxy = await faultProxy(t, `${url}?heartbeat=1`);
@@ -141,7 +134,7 @@ test("E5: a peer that falls silent is given up after two heartbeats, and another
   await eventually(() => ids.length === 1);
 });
 
-test("E7: what a queue refuses is told, and taken again once there is room", { skip: withoutRabbit }, async (t) => {
+test("E7: what a queue refuses is told, and taken again once there is room", async (t) => {
   const { url, channel } = await rabbitSandbox(t);
   const ctx = testContext();
   const type = `test_${process.pid}_${Date.now()}.thing.made.v1`;
@@ -163,9 +156,7 @@ test("E7: what a queue refuses is told, and taken again once there is room", { s
   await broker.publish(ctx, of(3));
 });
 
-test("E9: a queue that is there with other arguments is left alone, and the log names both", {
-  skip: withoutRabbit,
-}, async (t) => {
+test("E9: a queue that is there with other arguments is left alone, and the log names both", async (t) => {
   const { url, group: newGroup, channel } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   await channel.assertQueue(queuesOf(group).main, { durable: true });
@@ -180,9 +171,7 @@ test("E9: a queue that is there with other arguments is left alone, and the log 
   assert.equal((await channel.checkQueue(queuesOf(group).main)).messageCount, 0);
 });
 
-test("E11: a message that failed after the last pause is parked, with its last error", {
-  skip: withoutRabbit,
-}, async (t) => {
+test("E11: a message that failed after the last pause is parked, with its last error", async (t) => {
   const { url, group: newGroup, channel, parked } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   const broker = await started(t, url, ctx);
@@ -193,9 +182,7 @@ test("E11: a message that failed after the last pause is parked, with its last e
   assert.deepEqual([ids, await parked(group)], [["id-1"], [{ id: "id-1", error: "unavailable: not now" }]]);
 });
 
-test("E15: a queue that was deleted is there again, and taken from, within five seconds", {
-  skip: withoutRabbit,
-}, async (t) => {
+test("E15: a queue that was deleted is there again, and taken from, within five seconds", async (t) => {
   const { url, group: newGroup, channel } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   const broker = await started(t, url, ctx);
@@ -208,7 +195,7 @@ test("E15: a queue that was deleted is there again, and taken from, within five 
   await eventually(() => ids.length === 1);
 });
 
-test("a context ends the wait for a confirm, and no message is lost track of", { skip: withoutRabbit }, async (t) => {
+test("a context ends the wait for a confirm, and no message is lost track of", async (t) => {
   const { url, group: newGroup } = await rabbitSandbox(t);
   const [ctx, group] = [testContext(), newGroup()];
   const proxy = await faultProxy(t, url);
