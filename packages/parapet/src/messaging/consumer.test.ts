@@ -74,7 +74,7 @@ for (const [what, sent, error] of [
   ["is not UTF-8", { data: Buffer.from([0x22, 0xff, 0x22]) }, "invalid: a message is not JSON"],
   ["has too long an id", { id: "x".repeat(256) }, "invalid: a message needs an id of at most 255 characters"],
 ] as const) {
-  test(`a message that ${what} is parked, its handler hears nothing of it, and the next one is handled`, async (t) => {
+  test(`E10: a message that ${what} is parked, its handler hears nothing of it, and the next one is handled`, async (t) => {
     const handled: string[] = [];
     const { broker, ctx } = await bench(t, {
       handle: async (_, { id, once }) => {
@@ -151,7 +151,7 @@ test("a handler that leaves its promise is our mistake, and not done", async (t)
   assert.ok(ctx.lines.some(({ msg, level }) => level === "error" && msg === "handling a message failed"));
 });
 
-test("a handler has its time, and its context ends with it", async (t) => {
+test("E14: a handler has its time, and its context ends with it", async (t) => {
   const ended: unknown[] = [];
   const { broker, ctx } = await bench(t, {
     timeoutMs: 30,
