@@ -16,6 +16,7 @@ import { eventually, faultProxy, forEachSeed, postgresSandbox, startService, typ
 import { migrations } from "../migrations/index.ts";
 import type { User } from "../pkg/client/index.ts";
 import { announcedIn } from "./announced.ts";
+import { firedInTime } from "./fired-in-time.ts";
 import { publishedEvents, typesOf } from "./published-events.ts";
 import { counted } from "./scrape.ts";
 import { createAda, sendJson, userOf } from "./users-json.ts";
@@ -24,7 +25,6 @@ import { exits, SERVER, startUsers } from "./users-process.ts";
 const CREATED = "users.user.created.v1";
 const UPDATED = "users.user.updated.v1";
 const DELETED = "users.user.deleted.v1";
-const FIRED_MS = 10_000;
 
 test("each change of a user is published in its order, as its contract has it, and leaves the outbox", async (t) => {
   const events = await publishedEvents(t);
@@ -168,10 +168,4 @@ async function usersBehindWires(t: TestScope) {
 
 async function createAnother({ url }: { readonly url: string }): Promise<User> {
   return userOf(await sendJson("POST", `${url}/api/v1/users`, { name: "Bob", email: "bob@example.com" }));
-}
-
-/** A marker that is never seen would prove nothing. */
-async function firedInTime(fired: Promise<unknown>): Promise<void> {
-  const late = delay(FIRED_MS, "late", { ref: false });
-  assert.notEqual(await Promise.race([fired, late]), "late", "the frame to kill at was never seen");
 }

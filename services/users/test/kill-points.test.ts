@@ -23,12 +23,12 @@ import {
   testContext,
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
+import { firedInTime } from "./fired-in-time.ts";
 import { sendJson } from "./users-json.ts";
 import { BROKER_AWAY, SERVER } from "./users-process.ts";
 
 /** After a restart, how long a client's retries have until the service is itself again. */
 const SETTLE_MS = 15_000;
-const FIRED_MS = 5000;
 
 interface KillPoint {
   readonly id: string;
@@ -136,12 +136,6 @@ function create(serviceUrl: string, key: string, email = "ada@example.com"): Pro
 async function killed(service: UsersBehindWire["service"]): Promise<void> {
   service.kill("SIGKILL");
   await service.exited;
-}
-
-/** A marker that is never seen would prove nothing. */
-async function firedInTime(fired: Promise<unknown>): Promise<void> {
-  const late = delay(FIRED_MS, "late", { ref: false });
-  assert.notEqual(await Promise.race([fired, late]), "late", "the frame to kill at was never seen");
 }
 
 /** Starts the service again and retries, as a client would: what was saved is replayed, and all there is is there once. */

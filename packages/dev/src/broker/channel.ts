@@ -18,6 +18,7 @@ import {
 import { Consumer } from "./consumer.ts";
 import type { Queue, QueueEntry } from "./queue.ts";
 import type { StoredMessage } from "./stored-message.ts";
+import { Unsettled } from "./unsettled.ts";
 import type { VirtualHost } from "./virtual-host.ts";
 
 /** What a channel says its answers by. */
@@ -29,12 +30,6 @@ export interface ChannelOutlet {
   send<Name extends AmqpMethodName>(name: Name, args: AmqpArguments<Name>): void;
   /** Sends a method, and the message that belongs to it. */
   sendContent<Name extends AmqpMethodName>(name: Name, args: AmqpArguments<Name>, message: StoredMessage): void;
-}
-
-interface Delivered {
-  readonly queue: Queue;
-  readonly entry: QueueEntry;
-  readonly consumer: Consumer | undefined;
 }
 
 interface Publishing {
@@ -55,9 +50,7 @@ export class BrokerChannel {
   readonly #host: VirtualHost;
   readonly #outlet: ChannelOutlet;
   readonly #consumers = new Map<string, Consumer>();
-  /** What was delivered and is not settled, by its tag. */
-  readonly #unsettled = new Map<number, Delivered>();
-  #tags = 0;
+  readonly #unsettled = new Unsettled();
   #consumerTags = 0;
   #prefetch = 0;
   /** How many messages were published since confirms were asked for. */
@@ -117,16 +110,16 @@ export class BrokerChannel {
   /** Gives back what is not settled, in its order, and takes no more. */
   close(): void {
     for (const consumer of [...this.#consumers.values()]) this.#unsubscribe(consumer);
-    this.#putBackAll();
+    this.#unsettled.putBackAll();
   }
 
   /** Hands a message to who consumes. */
   deliver(consumer: Consumer, entry: QueueEntry): void {
     const { message, isRedelivered } = entry;
-    const deliveryTag = ++this.#tags;
+    const deliveryTag = this.#unsettled.nextTag();
     const { exchange, routingKey } = message;
     if (consumer.noAck) consumer.queue.settle(entry);
-    else this.#unsettled.set(deliveryTag, { queue: consumer.queue, entry, consumer });
+    else this.#unsettled.add(deliveryTag, { queue: consumer.queue, entry, consumer });
     const args = { consumerTag: consumer.tag, deliveryTag, redelivered: isRedelivered, exchange, routingKey };
     this.#outlet.sendContent("basic.deliver", args, message);
   }
@@ -195,13 +188,13 @@ export class BrokerChannel {
     },
     "basic.get": ({ queue, noAck }) => this.#get(queue, noAck),
     "basic.ack": ({ deliveryTag, multiple }) => {
-      for (const { queue, entry } of this.#settled(deliveryTag, multiple)) queue.settle(entry);
+      for (const { queue, entry } of this.#unsettled.take(deliveryTag, multiple)) queue.settle(entry);
     },
     "basic.reject": ({ deliveryTag, requeue }) => this.#refuse(deliveryTag, { multiple: false, requeue }),
     "basic.nack": ({ deliveryTag, multiple, requeue }) => this.#refuse(deliveryTag, { multiple, requeue }),
     "basic.recover": ({ requeue }) => {
       if (!requeue) throw notImplemented("recovery without requeueing");
-      this.#putBackAll();
+      this.#unsettled.putBackAll();
       this.#outlet.send("basic.recover-ok", {});
     },
     "confirm.select": ({ noWait }) => {
@@ -280,44 +273,19 @@ export class BrokerChannel {
       this.#outlet.send("basic.get-empty", { clusterId: "" });
       return;
     }
-    const deliveryTag = ++this.#tags;
+    const deliveryTag = this.#unsettled.nextTag();
     const { exchange, routingKey } = entry.message;
     if (noAck) queue.settle(entry);
-    else this.#unsettled.set(deliveryTag, { queue, entry, consumer: undefined });
+    else this.#unsettled.add(deliveryTag, { queue, entry, consumer: undefined });
     const { messageCount } = queue;
     const args = { deliveryTag, redelivered: entry.isRedelivered, exchange, routingKey, messageCount };
     this.#outlet.sendContent("basic.get-ok", args, entry.message);
   }
 
   #refuse(deliveryTag: number, { multiple, requeue }: { readonly multiple: boolean; readonly requeue: boolean }): void {
-    for (const { queue, entry } of this.#settled(deliveryTag, multiple)) {
+    for (const { queue, entry } of this.#unsettled.take(deliveryTag, multiple)) {
       if (requeue) queue.putBack(entry);
       else queue.reject(entry);
-    }
-  }
-
-  /** What a tag stands for, or all up to it, no longer unsettled. */
-  #settled(deliveryTag: number, multiple: boolean): readonly Delivered[] {
-    const isMeant = (tag: number) => (multiple ? deliveryTag === 0 || tag <= deliveryTag : tag === deliveryTag);
-    const tags = multiple
-      ? [...this.#unsettled.keys()].filter(isMeant)
-      : [deliveryTag].filter((tag) => this.#unsettled.has(tag));
-    if (tags.length === 0 && !(multiple && deliveryTag === 0))
-      throw preconditionFailed(`unknown delivery tag ${deliveryTag}`);
-    return tags.map((tag) => this.#taken(tag));
-  }
-
-  #taken(tag: number): Delivered {
-    const delivered = this.#unsettled.get(tag) as Delivered;
-    this.#unsettled.delete(tag);
-    delivered.consumer?.released();
-    return delivered;
-  }
-
-  #putBackAll(): void {
-    for (const tag of [...this.#unsettled.keys()].toReversed()) {
-      const { queue, entry } = this.#taken(tag);
-      queue.putBack(entry);
     }
   }
 

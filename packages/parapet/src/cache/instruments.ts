@@ -1,4 +1,11 @@
-import type { Counter, Gauge, Histogram, Labeled, Registry } from "../metrics/index.ts";
+import {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Labeled,
+  perRegistry,
+  type Registry,
+} from "../metrics/index.ts";
 
 /** How a request was answered: from the process, from Redis, by a load, by another caller's load, by a load past Redis. */
 export type RequestResult = "near_hit" | "redis_hit" | "miss" | "shared" | "bypass";
@@ -8,17 +15,8 @@ export type Operation = "claim" | "fill" | "replace" | "release" | "unlink" | "c
 // Seconds. Redis answers in a quarter of a millisecond, and is given up after 100.
 const OPERATION_BUCKETS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1];
 
-const byRegistry = new WeakMap<Registry, Instruments>();
-
 /** The instruments of this room in a registry: made once, and shared by all caches of the process. */
-export function instrumentsOf(registry: Registry): Instruments {
-  let instruments = byRegistry.get(registry);
-  if (instruments === undefined) {
-    instruments = new Instruments(registry);
-    byRegistry.set(registry, instruments);
-  }
-  return instruments;
-}
+export const instrumentsOf: (registry: Registry) => Instruments = perRegistry((registry) => new Instruments(registry));
 
 /** The series of one kind of entries, looked up once: a hit counts in nanoseconds. */
 export interface EntriesInstruments {

@@ -1,21 +1,19 @@
-import type { Counter, Gauge, Histogram, Labeled, Registry } from "../metrics/index.ts";
+import {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type Labeled,
+  perRegistry,
+  type Registry,
+} from "../metrics/index.ts";
 
 /** How a publish ended: confirmed, taken by no queue, or not confirmed. */
 export type PublishResult = "ok" | "unroutable" | "failed";
 /** How a delivery ended: it took effect, had taken effect before, is delivered again later, was parked, or given back unbegun. */
 export type ConsumeResult = "done" | "duplicate" | "retried" | "parked" | "released";
 
-const byRegistry = new WeakMap<Registry, Instruments>();
-
 /** The instruments of this room in a registry: made once, and shared by all brokers of the process. */
-export function instrumentsOf(registry: Registry): Instruments {
-  let instruments = byRegistry.get(registry);
-  if (instruments === undefined) {
-    instruments = new Instruments(registry);
-    byRegistry.set(registry, instruments);
-  }
-  return instruments;
-}
+export const instrumentsOf: (registry: Registry) => Instruments = perRegistry((registry) => new Instruments(registry));
 
 export class Instruments {
   readonly published: Labeled<"result", Counter>;

@@ -1,4 +1,5 @@
 export type { Labeled } from "./labeled.ts";
+export { perRegistry } from "./per-registry.ts";
 export { collectProcessMetrics, type ProcessIdentity } from "./process-metrics.ts";
 export {
   type BucketOptions,

@@ -1,19 +1,12 @@
-import type { Counter, Gauge, Labeled, Registry } from "../metrics/index.ts";
+import { type Counter, type Gauge, type Labeled, perRegistry, type Registry } from "../metrics/index.ts";
 
 /** How a publish ended: confirmed, taken by no queue, or refused. */
 export type RelayResult = "ok" | "unroutable" | "failed";
 
-const byRegistry = new WeakMap<Registry, RelayInstruments>();
-
 /** The instruments of the relays that count in a registry. */
-export function relayInstrumentsOf(registry: Registry): RelayInstruments {
-  let instruments = byRegistry.get(registry);
-  if (instruments === undefined) {
-    instruments = new RelayInstruments(registry);
-    byRegistry.set(registry, instruments);
-  }
-  return instruments;
-}
+export const relayInstrumentsOf: (registry: Registry) => RelayInstruments = perRegistry(
+  (registry) => new RelayInstruments(registry),
+);
 
 export class RelayInstruments {
   readonly published: Labeled<"result", Counter>;

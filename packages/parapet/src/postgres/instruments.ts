@@ -1,5 +1,5 @@
 import { toAppError } from "../errors/index.ts";
-import type { Counter, Histogram, Labeled, Registry } from "../metrics/index.ts";
+import { type Counter, type Histogram, type Labeled, perRegistry, type Registry } from "../metrics/index.ts";
 
 /** How many connections a pool has, how many of them nobody uses, and how many callers wait for one. */
 export interface PoolStats {
@@ -22,17 +22,8 @@ export interface Connections {
 
 type TransactionResult = "committed" | "rolled_back" | "unknown";
 
-const byRegistry = new WeakMap<Registry, Instruments>();
-
 /** The instruments of this room in a registry: made once, and shared by all databases of the process. */
-export function instrumentsOf(registry: Registry): Instruments {
-  let instruments = byRegistry.get(registry);
-  if (instruments === undefined) {
-    instruments = new Instruments(registry);
-    byRegistry.set(registry, instruments);
-  }
-  return instruments;
-}
+export const instrumentsOf: (registry: Registry) => Instruments = perRegistry((registry) => new Instruments(registry));
 
 export class Instruments {
   readonly #watched = new Set<Connections>();
