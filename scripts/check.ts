@@ -39,9 +39,12 @@ const sideBySide: readonly Check[] = [
 ];
 
 // Some of them hold the event loop to a time, so that they get the machine for themselves. Most of a process is its start, and
-// unit tests need none of their own.
-const alone: readonly Check[] = Array.from({ length: TEST_CONCURRENCY }, (_, part) => {
-  const files = units.filter((_, index) => index % TEST_CONCURRENCY === part);
+// unit tests need none of their own: they share processes, of which more run at once than there are processors, since all of
+// them wait, and more are made than run at once, since some wait for long.
+const PARTS_AT_ONCE = TEST_CONCURRENCY + 2;
+const PARTS = 2 * PARTS_AT_ONCE;
+const alone: readonly Check[] = Array.from({ length: PARTS }, (_, part) => {
+  const files = units.filter((_, index) => index % PARTS === part);
   const args = [...FROM_SOURCE, ...TEST_OPTIONS, "scripts/one-process.ts", ...files];
   return { name: `unit tests, part ${part + 1} (${files.length} files)`, args };
 });
@@ -69,12 +72,22 @@ async function run(check: Check): Promise<Outcome> {
   return outcome;
 }
 
+async function runInTurn(checks: readonly Check[], atOnce: number): Promise<Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const waiting = [...checks];
+  const worker = async () => {
+    for (let check = waiting.shift(); check; check = waiting.shift()) outcomes.push(await run(check));
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
+  return outcomes;
+}
+
 /** What is worth reading of a failure: of the test runner's output, its last part. */
 function essence(output: string): string {
   return output.slice(Math.max(0, output.lastIndexOf("failing tests:"))).trimEnd();
 }
 
-const outcomes = [...(await Promise.all(sideBySide.map(run))), ...(await Promise.all(alone.map(run)))];
+const outcomes = [...(await Promise.all(sideBySide.map(run))), ...(await runInTurn(alone, PARTS_AT_ONCE))];
 const failures = outcomes.filter(({ passed }) => !passed);
 for (const { name, output } of failures) console.log(`\n${name}: ${essence(output)}`);
 if (leftOut.length > 0) {
