@@ -3,7 +3,8 @@
  * the packages alone. Prints what was built; ends with 1 when anything failed or a bundle is too large.
  */
 import { execFile } from "node:child_process";
-import { readdir, rm, stat } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { chmod, readdir, rm, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -37,7 +38,16 @@ async function compilePackage(dir: string): Promise<Bundle> {
   const dist = join(dir, "dist");
   await rm(dist, { recursive: true, force: true });
   await compile(join(dir, "tsconfig.build.json"));
+  // npm makes commands executable when it links them, and links those of the workspace before they are built.
+  for (const command of commandsOf(dir)) await chmod(command, 0o755);
   return { file: dist, bytes: await sizeOf(dist), durationMs: performance.now() - startedAt };
+}
+
+function commandsOf(dir: string): string[] {
+  const { bin = {} }: { bin?: Readonly<Record<string, string>> } = JSON.parse(
+    readFileSync(join(dir, "package.json"), "utf8"),
+  );
+  return Object.values(bin).map((file) => join(dir, file));
 }
 
 async function compile(project: string): Promise<void> {

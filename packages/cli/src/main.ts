@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { buildServices, dev, formatBundles, reported } from "@parapet/dev";
 import { Command } from "commander";
+import { dlqCommand } from "./dlq/dlq-command.ts";
 
 const program = new Command("parapet").description("Production microservices in TypeScript").showHelpAfterError();
 
@@ -19,5 +20,7 @@ program
       console.log(formatBundles(await buildServices(process.cwd()), process.cwd()));
     });
   });
+
+program.addCommand(dlqCommand());
 
 await program.parseAsync();

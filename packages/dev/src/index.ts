@@ -4,3 +4,4 @@ export { type DevOptions, dev } from "./dev.ts";
 export { type EmbeddedBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } from "./embedded-broker.ts";
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./embedded-postgres.ts";
 export { reported } from "./reported.ts";
+export { formatTable } from "./table.ts";

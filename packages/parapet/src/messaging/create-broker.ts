@@ -1,7 +1,7 @@
-import { AppError } from "../errors/index.ts";
 import type { Logger } from "../log/index.ts";
 import { metrics as processMetrics, type Registry } from "../metrics/index.ts";
 import type { Broker } from "./broker.ts";
+import { assertBrokerUrl } from "./broker-url.ts";
 import { instrumentsOf } from "./instruments.ts";
 import { RabbitBroker } from "./rabbitmq/rabbit-broker.ts";
 
@@ -21,8 +21,6 @@ export function createBroker(
   url: string,
   { log, metrics = processMetrics, service = log.service }: BrokerOptions,
 ): Broker {
-  const { protocol, hostname } = URL.canParse(url) ? new URL(url) : { protocol: "", hostname: "" };
-  if ((protocol !== "amqp:" && protocol !== "amqps:") || hostname === "")
-    throw new AppError("invalid", "the url of a broker is amqp:// or amqps://, and a host");
+  assertBrokerUrl(url);
   return new RabbitBroker({ url, service, log, instruments: instrumentsOf(metrics) });
 }

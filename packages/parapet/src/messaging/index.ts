@@ -11,4 +11,5 @@ export { type BrokerOptions, createBroker } from "./create-broker.ts";
 export { type EventHandler, type EventInput, on } from "./event-handler.ts";
 export { createMemoryBroker, type MemoryBroker, type ParkedMessage } from "./memory-broker.ts";
 export type { Message, ReceivedMessage } from "./message.ts";
+export { type ParkedDelivery, type ParkedOptions, parkedDeliveries } from "./rabbitmq/parked-deliveries.ts";
 export { type GroupQueues, queuesOf } from "./rabbitmq/topology.ts";

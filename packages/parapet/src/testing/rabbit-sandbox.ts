@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { type ChannelModel, connect } from "amqplib";
 import { AppError } from "../errors/index.ts";
-import { queuesOf } from "../messaging/index.ts";
+import { parkedDeliveries, queuesOf } from "../messaging/index.ts";
+import { testContext } from "./test-context.ts";
 import type { TestScope } from "./test-scope.ts";
 
 export interface RabbitSandbox {
@@ -71,7 +72,7 @@ export async function rabbitSandbox(t: TestScope): Promise<RabbitSandbox> {
       using(group);
       return group;
     },
-    parked: (group) => parkedIn(model, group),
+    parked: (group) => parkedIn(url, group),
   };
 }
 
@@ -89,18 +90,11 @@ async function open(url: string): Promise<ChannelModel> {
   }
 }
 
-/** Gets all, and lets go of them together: a queue gives each message back to its place. */
-async function parkedIn(model: ChannelModel, group: string): Promise<readonly ParkedEntry[]> {
-  const channel = await model.createChannel();
-  const parked: ParkedEntry[] = [];
-  for (;;) {
-    const message = await channel.get(queuesOf(group).parking);
-    if (message === false) break;
-    const { messageId, headers } = message.properties;
-    parked.push({ id: String(messageId), error: String(headers?.["x-parapet-error"]) });
-  }
-  await channel.close();
-  return parked;
+async function parkedIn(url: string, group: string): Promise<readonly ParkedEntry[]> {
+  const entries: ParkedEntry[] = [];
+  for await (const { message, error } of parkedDeliveries(testContext(), { url, group }))
+    entries.push({ id: String(message.id), error });
+  return entries;
 }
 
 function namesOf(group: string): string[] {

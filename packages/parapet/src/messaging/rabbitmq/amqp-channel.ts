@@ -28,6 +28,12 @@ export interface AmqpDelivery {
   };
 }
 
+/** A message that was asked for. */
+export interface AmqpGot extends AmqpDelivery {
+  /** With how many messages are ready behind it. */
+  readonly fields: AmqpDelivery["fields"] & { readonly messageCount: number };
+}
+
 /** What a return says of a message that no queue took. */
 export interface AmqpReturn {
   readonly fields: { readonly exchange: string; readonly routingKey: string };
@@ -43,13 +49,17 @@ interface QueueOptions {
 export interface AmqpChannel {
   assertExchange(name: string, type: "topic" | "direct", options: { readonly durable: boolean }): Promise<unknown>;
   assertQueue(name: string, options: QueueOptions): Promise<unknown>;
+  checkQueue(name: string): Promise<{ readonly messageCount: number }>;
   bindQueue(queue: string, exchange: string, pattern: string): Promise<unknown>;
   prefetch(count: number): Promise<unknown>;
   /** Without a message when the server canceled the consumer. */
   consume(queue: string, onMessage: (message: AmqpDelivery | null) => void): Promise<{ readonly consumerTag: string }>;
+  /** The next message, without consuming; false when there is none. */
+  get(queue: string): Promise<AmqpGot | false>;
   cancel(consumerTag: string): Promise<unknown>;
   ack(message: AmqpDelivery): void;
   nack(message: AmqpDelivery, allUpTo: boolean, requeue: boolean): void;
+  nackAll(requeue: boolean): void;
   close(): Promise<void>;
   on(event: "error", listener: (error: Error) => void): unknown;
   on(event: "return", listener: (returned: AmqpReturn) => void): unknown;

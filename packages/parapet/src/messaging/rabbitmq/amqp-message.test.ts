@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import type { Message } from "../message.ts";
 import type { AmqpDelivery } from "./amqp-channel.ts";
-import { ERROR, FAILURES, failuresOf, toCopy, toProperties, toReceived } from "./amqp-message.ts";
+import { ERROR, FAILURES, failureOf, failuresOf, toCopy, toProperties, toReceived, toReplay } from "./amqp-message.ts";
 
 const MESSAGE: Message = {
   id: "id-1",
@@ -70,9 +70,29 @@ test("a copy is the message, with its failures, and without what the broker note
   const headers = { ...properties.headers, "x-death": [{ count: 1 }] };
   const copy = toCopy(delivered({ ...properties, headers }), 2, "unavailable: not now");
   assert.equal("expiration" in copy, false);
-  assert.deepEqual(copy.headers, { ...toProperties(MESSAGE).headers, [FAILURES]: 2, [ERROR]: "unavailable: not now" });
+  const { "x-parapet-failed-at": failedAt, ...others } = copy.headers ?? {};
+  assert.deepEqual(others, { ...toProperties(MESSAGE).headers, [FAILURES]: 2, [ERROR]: "unavailable: not now" });
   assert.equal(failuresOf(delivered(copy)), 2);
+  assert.deepEqual(failureOf(delivered(copy)), { error: "unavailable: not now", failedAt: new Date(String(failedAt)) });
   assert.deepEqual(toReceived(delivered(copy)), MESSAGE);
+});
+
+test("a copy says what it is, also of a message whose sender only published it under its type", () => {
+  const copy = toCopy(delivered({ messageId: "m" }), 1, "unavailable: not now");
+  const atTheQueue = { exchange: "", routingKey: "q.bench" };
+  assert.equal(toReceived(delivered(copy, atTheQueue)).type, "users.user.created.v1");
+});
+
+test("a replay is the message as it was published, or the same under another id", () => {
+  const copy = delivered(toCopy(delivered(toProperties(MESSAGE)), 6, "unavailable: not now"));
+  const moved = {
+    ...copy.properties.headers,
+    "x-first-death-queue": "q.bench",
+    "x-death": [{ reason: "delivery_limit" }],
+  };
+  const parked = delivered({ ...copy.properties, headers: moved });
+  assert.deepEqual(toReplay(parked, undefined), toProperties(MESSAGE));
+  assert.deepEqual(toReplay(parked, "id-2"), toProperties({ ...MESSAGE, id: "id-2" }));
 });
 
 test("failures are counted from one on", () => {

@@ -64,6 +64,11 @@ export class RabbitConnection {
     return this.#isBlocked;
   }
 
+  /** Itself: where one connection is all there is. */
+  async connected(): Promise<this> {
+    return this;
+  }
+
   /** A channel. Throws `unavailable`. */
   channel(): Promise<AmqpChannel> {
     return opened(() => this.#model.createChannel());

@@ -2,9 +2,8 @@ import { type CancelableContext, type Context, orDone, rootContext, sleep, withT
 import { AppError } from "../../errors/index.ts";
 import type { Logger } from "../../log/index.ts";
 import type { AmqpConfirmChannel, AmqpProperties } from "./amqp-channel.ts";
-import { lost } from "./connection.ts";
+import { lost, type RabbitConnection } from "./connection.ts";
 import { Current } from "./current.ts";
-import type { RabbitLink } from "./link.ts";
 import { Returned } from "./returned.ts";
 import { assertEvents } from "./topology.ts";
 
@@ -27,6 +26,13 @@ export interface Publication {
   readonly properties: AmqpProperties;
 }
 
+/** Where connections come from, one after the other. */
+export interface Connections {
+  /** The broker takes nothing now. */
+  readonly isBlocked: boolean;
+  connected(ctx: Context): Promise<RabbitConnection>;
+}
+
 /** A channel, and what came back over it. */
 interface Opened {
   readonly channel: AmqpConfirmChannel;
@@ -35,14 +41,14 @@ interface Opened {
 
 /** Publishes over one channel after the other, each message confirmed by the broker. */
 export class RabbitPublisher {
-  readonly #link: RabbitLink;
+  readonly #connections: Connections;
   readonly #root: CancelableContext;
   readonly #current = new Current<Opened>();
   /** Messages that wait for a channel or a confirm. */
   #underWay = 0;
 
-  constructor(link: RabbitLink, log: Logger) {
-    this.#link = link;
+  constructor(connections: Connections, log: Logger) {
+    this.#connections = connections;
     this.#root = rootContext(log);
   }
 
@@ -57,7 +63,7 @@ export class RabbitPublisher {
 
   notPublishingBecause(): string | undefined {
     if (this.#current.value === undefined) return "the broker can't be reached";
-    return this.#link.isBlocked ? "the broker takes no messages now" : undefined;
+    return this.#connections.isBlocked ? "the broker takes no messages now" : undefined;
   }
 
   async #keepOpen(ctx: Context): Promise<never> {
@@ -74,7 +80,7 @@ export class RabbitPublisher {
 
   /** Opens a channel, and returns when it has closed: with its connection, or alone when what was published to is gone. */
   async #hold(ctx: Context): Promise<void> {
-    const connection = await this.#link.connected(ctx);
+    const connection = await this.#connections.connected(ctx);
     const channel = await connection.confirmChannel();
     const closed = new Promise<void>((resolve) => channel.once("close", () => resolve()));
     await assertEvents(channel);
@@ -118,7 +124,7 @@ export class RabbitPublisher {
       };
       const giveUp = (reason: AppError) => settle(() => reject(reason));
       const onTimeout = () => {
-        if (this.#link.isBlocked) timer = setTimeout(onTimeout, CONFIRM_TIMEOUT_MS);
+        if (this.#connections.isBlocked) timer = setTimeout(onTimeout, CONFIRM_TIMEOUT_MS);
         else giveUp(new AppError("unavailable", "the broker did not confirm a message in time"));
       };
       let timer = setTimeout(onTimeout, CONFIRM_TIMEOUT_MS);

@@ -8,6 +8,12 @@ const PARKING = "parking";
 
 /** How often the broker itself delivers a message whose receivers die of it, before it parks it. RabbitMQ 4's default. */
 const DELIVERY_LIMIT = 20;
+/**
+ * For what people look at: each look is a delivery that counts, and at the limit RabbitMQ 4 (20 unless told) throws away. So many
+ * are never; "none" (-1) is read as 0 by RabbitMQ 3, which then throws away at the first. (rabbitmq-server #12250,
+ * NServiceBus.RabbitMQ #1828.)
+ */
+const BOUNDLESS = 1_000_000_000;
 /** What a queue holds before it refuses more, which then waits with its publisher. */
 const MAX_QUEUE_BYTES = 1024 ** 3;
 
@@ -40,7 +46,7 @@ export async function assertGroup(channel: AmqpChannel, group: string, types: re
   const { main, retries, parking } = queuesOf(group);
   await assertEvents(channel);
   await channel.assertExchange(PARKING, "direct", { durable: true });
-  await channel.assertQueue(parking, quorum({}));
+  await channel.assertQueue(parking, quorum({ "x-delivery-limit": BOUNDLESS }));
   await channel.bindQueue(parking, PARKING, main);
   for (const [index, retry] of retries.entries())
     await channel.assertQueue(retry, quorum({ ...deadLetters("", main), "x-message-ttl": RETRY_PAUSES_MS[index] }));
