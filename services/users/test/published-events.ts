@@ -1,17 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { eventually, type RabbitMessage, rabbitSandbox, type TestScope } from "parapet/testing";
+import { eventually, type RabbitChannel, type RabbitMessage, rabbitSandbox, type TestScope } from "parapet/testing";
 
 /** An event as it was published. */
 export interface PublishedEvent {
   readonly id: string;
   readonly type: string;
   readonly data: { readonly id: string; readonly name: string; readonly email: string; readonly version: number };
+  /** When it came, by `performance.now()`. */
+  readonly at: number;
 }
 
 /** What is published of users on the broker of the run, from now on. */
 export interface PublishedEvents {
   readonly amqpUrl: string;
-  /** The events of a user so far, in the order of their coming. Others' users are others' business. */
+  /** All events so far, in the order of their coming, those of other tests too. */
+  all(): Promise<readonly PublishedEvent[]>;
+  /** The events of a user so far, in the order of their coming. */
   of(userId: string): Promise<readonly PublishedEvent[]>;
 }
 
@@ -19,21 +23,32 @@ export interface PublishedEvents {
 export async function publishedEvents(t: TestScope): Promise<PublishedEvents> {
   const { url, channel } = await rabbitSandbox(t);
   const queue = `test_users_${randomBytes(6).toString("hex")}`;
-  await channel.assertExchange("events", "topic", { durable: true });
   // Gone with the connection of the test.
-  await channel.assertQueue(queue, { exclusive: true });
-  await channel.bindQueue(queue, "events", "users.user.#");
+  await observeUsers(channel, queue, { exclusive: true });
   const events: PublishedEvent[] = [];
-  return {
-    amqpUrl: url,
-    of: async (userId) => {
-      for (let message = await take(); message !== false; message = await take()) events.push(toEvent(message));
-      return events.filter(({ data }) => data.id === userId);
-    },
+  await channel.consume(queue, (message) => message && events.push(toEvent(message)), { noAck: true });
+  const all = async () => {
+    // Answered behind all that was delivered before.
+    await channel.checkQueue(queue);
+    return events;
   };
+  return { amqpUrl: url, all, of: async (userId) => (await all()).filter(({ data }) => data.id === userId) };
+}
 
-  function take(): Promise<RabbitMessage | false> {
-    return channel.get(queue, { noAck: true });
+/** Makes a queue that takes all events of users. */
+export async function observeUsers(channel: RabbitChannel, queue: string, options: object): Promise<void> {
+  await channel.assertExchange("events", "topic", { durable: true });
+  await channel.assertQueue(queue, options);
+  await channel.bindQueue(queue, "events", "users.user.#");
+}
+
+/** Takes what is in such a queue, in its order. */
+export async function takeEvents(channel: RabbitChannel, queue: string): Promise<readonly PublishedEvent[]> {
+  const events: PublishedEvent[] = [];
+  for (;;) {
+    const message = await channel.get(queue, { noAck: true });
+    if (message === false) return events;
+    events.push(toEvent(message));
   }
 }
 
@@ -44,5 +59,6 @@ export async function typesOf(events: PublishedEvents, userId: string, count: nu
 }
 
 function toEvent({ content, fields, properties }: RabbitMessage): PublishedEvent {
-  return { id: String(properties.messageId), type: fields.routingKey, data: JSON.parse(content.toString()) };
+  const data = JSON.parse(content.toString());
+  return { id: String(properties.messageId), type: fields.routingKey, data, at: performance.now() };
 }

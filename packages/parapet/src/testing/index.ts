@@ -21,6 +21,7 @@ export {
   type RabbitChannel,
   type RabbitMessage,
   type RabbitSandbox,
+  type RabbitSandboxOptions,
   rabbitSandbox,
 } from "./rabbit-sandbox.ts";
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";

@@ -38,6 +38,12 @@ export interface RabbitChannel {
   assertExchange(name: string, type: string, options?: object): Promise<unknown>;
   /** The next message, which is gone with that; false when there is none. */
   get(queue: string, options: { readonly noAck: true }): Promise<RabbitMessage | false>;
+  /** Without a message when the broker canceled it. */
+  consume(
+    queue: string,
+    onMessage: (message: RabbitMessage | null) => void,
+    options: { readonly noAck: true },
+  ): Promise<unknown>;
   sendToQueue(queue: string, content: Buffer, properties?: object): unknown;
 }
 
@@ -48,16 +54,28 @@ export interface ParkedEntry {
 
 const DEFAULT_SERVER = "amqp://guest:guest@127.0.0.1:5672";
 
+export interface RabbitSandboxOptions {
+  /** Of the server; that of `AMQP_URL`, or 127.0.0.1:5672, unless said. */
+  readonly url?: string;
+}
+
 /**
- * Names of its own on the broker of `AMQP_URL` (or 127.0.0.1:5672), whose queues are deleted after the test. Others use that server
- * too: a test that stops or fills it starts one of its own.
+ * Names of its own on a broker, whose queues are deleted after the test, if the broker has not gone in the meantime. Others use the
+ * server of the run too: a test that stops or fills it starts one of its own.
  */
-export async function rabbitSandbox(t: TestScope): Promise<RabbitSandbox> {
-  const url = process.env.AMQP_URL || DEFAULT_SERVER;
+export async function rabbitSandbox(
+  t: TestScope,
+  { url = process.env.AMQP_URL || DEFAULT_SERVER }: RabbitSandboxOptions = {},
+): Promise<RabbitSandbox> {
   const model = await open(url);
+  let isOpen = true;
+  model.once("close", () => {
+    isOpen = false;
+  });
   const channel = await model.createChannel();
   const groups = new Set<string>();
   t.after(async () => {
+    if (!isOpen) return;
     const another = await model.createChannel();
     for (const queue of [...groups].flatMap(namesOf)) await another.deleteQueue(queue);
     await model.close();
