@@ -40,6 +40,8 @@ const CLIENTS = 6;
 const KILLS_A_SEED = 3;
 const LONGEST_LIFE_MS = 1000;
 const QUIET_MS = 60_000;
+/** Of a process that nobody kills, through many seeds. */
+const LIFETIME_MS = 600_000;
 /** With the many seeds of a soak, as long as RELIABILITY asks; else long enough for everything to notice. */
 const OUTAGE_MS = Number(process.env.SEEDS ?? 5) >= 100 ? 60_000 : 3000;
 /** RabbitMQ writes down a quorum queue seconds after it made it. */
@@ -116,8 +118,8 @@ async function chainOn(t: TestContext, amqpUrl: string, { group, servers, counte
   const env = { DATABASE_URL: users.url, AMQP_URL: amqpUrl };
   const several = (length: number, start: () => ServiceProcess) => Array.from({ length }, () => new Replica(start));
   const chain = {
-    servers: several(servers, () => startProcess(t, SERVER, { env })),
-    counters: several(counters, () => startProcess(t, COUNTER, { env: counterEnv })),
+    servers: several(servers, () => startProcess(t, SERVER, { env, lifetimeMs: LIFETIME_MS })),
+    counters: several(counters, () => startProcess(t, COUNTER, { env: counterEnv, lifetimeMs: LIFETIME_MS })),
   };
   // Before anything is published, or it has not subscribed to it.
   for (const replica of chain.counters) await replica.said("messages are taken");

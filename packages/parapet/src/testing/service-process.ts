@@ -23,6 +23,8 @@ export interface ProcessOptions {
   readonly cwd?: string;
   /** `pipe` unless said. */
   readonly stdout?: StdoutTarget;
+  /** How long it may live at most, in milliseconds: two minutes unless said. */
+  readonly lifetimeMs?: number;
 }
 
 export interface ProcessExit {
@@ -39,7 +41,7 @@ export interface ServiceProcess {
   readonly lines: readonly LogLine[];
   readonly stdout: string;
   readonly stderr: string;
-  /** Settles when it is gone and its output is read. It outlives neither its test nor two minutes. */
+  /** Settles when it is gone and its output is read. It outlives neither its test nor its lifetime. */
   readonly exited: Promise<ProcessExit>;
   /** SIGTERM unless said. */
   kill(signal?: NodeJS.Signals): void;
@@ -60,7 +62,7 @@ export function startProcess(t: TestScope, main: ServiceMain, options: ProcessOp
   return started;
 }
 
-const MAX_LIFETIME_MS = 120_000;
+const LIFETIME_MS = 120_000;
 const LINE_TIMEOUT_MS = 15_000;
 // For output that a grandchild holds open.
 const MAX_OUTPUT_LAG_MS = 1_000;
@@ -78,7 +80,7 @@ class OwnedProcess implements ServiceProcess {
   #isGone = false;
 
   constructor(main: ServiceMain, options: ProcessOptions) {
-    const { stdout = "pipe" } = options;
+    const { stdout = "pipe", lifetimeMs = LIFETIME_MS } = options;
     this.#child = spawnWith(main, options);
     if (this.#child.pid === undefined) throw new AppError("internal", "the process could not be started");
     this.pid = this.#child.pid;
@@ -87,7 +89,7 @@ class OwnedProcess implements ServiceProcess {
     if (stdout === "closed") this.#child.stdout?.destroy();
     else if (this.#child.stdout !== null) this.#out.collect(this.#child.stdout);
     if (this.#child.stderr !== null) this.#err.collect(this.#child.stderr);
-    this.exited = this.#exit();
+    this.exited = this.#exit(lifetimeMs);
     killWithRunner(this.#child);
   }
 
@@ -128,8 +130,8 @@ class OwnedProcess implements ServiceProcess {
     this.#changes.emit("change");
   }
 
-  async #exit(): Promise<ProcessExit> {
-    const lifetime = setTimeout(() => this.kill("SIGKILL"), MAX_LIFETIME_MS);
+  async #exit(lifetimeMs: number): Promise<ProcessExit> {
+    const lifetime = setTimeout(() => this.kill("SIGKILL"), lifetimeMs);
     const closed = once(this.#child, "close");
     const [code, signal] = await once(this.#child, "exit");
     const ms = performance.now() - this.#since;
