@@ -13,6 +13,7 @@ const SOAKS: Readonly<Record<string, string>> = {
   cache: "services/users/test/cache-staleness.test.ts",
   relay: "services/users/test/events.test.ts",
   inbox: "examples/user-counter.test.ts",
+  ladder: "packages/parapet/src/messaging/rabbitmq/retry-ladder.test.ts",
   fire: "services/users/test/under-fire.test.ts",
 };
 const DEFAULT_SEEDS = 100;

@@ -22,7 +22,7 @@ export interface Backing {
   stop(): Promise<void>;
 }
 
-const STANDARD_DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres";
+export const STANDARD_DATABASE_URL = "postgres://postgres@127.0.0.1:5432/postgres";
 const STANDARD_REDIS_URL = "redis://127.0.0.1:6379";
 const USERS = 10_000;
 const HOT_USERS = 1_000;

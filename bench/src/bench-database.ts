@@ -84,8 +84,8 @@ async function fill(url: string, { usersServer, ids }: BenchDatabaseOptions): Pr
   });
 }
 
-/** The version. What is measured without these settings is no durable write. */
-async function describeDurable(server: pg.Client): Promise<string> {
+/** The version. Throws `invalid` for settings with which what is measured is no durable write. */
+export async function describeDurable(server: pg.Client): Promise<string> {
   const { rows } = await server.query<{ version: string; fsync: string; synchronous_commit: string }>(
     `select current_setting('server_version') as version, current_setting('fsync') as fsync,
        current_setting('synchronous_commit') as synchronous_commit`,
@@ -131,7 +131,8 @@ async function withClient<T>(url: string, work: (client: pg.Client) => Promise<T
   return work(client).finally(() => client.end());
 }
 
-async function connect(url: string): Promise<pg.Client> {
+/** Connects. Throws `unavailable`. */
+export async function connect(url: string): Promise<pg.Client> {
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: TIMEOUT_MS,

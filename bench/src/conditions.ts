@@ -30,7 +30,8 @@ export async function describeConditions({ systems, backing, plan, quick }: Cond
   ];
 }
 
-function describeMachine(): string {
+/** Processor, cores, memory and kernel. */
+export function describeMachine(): string {
   const [cpu] = cpus();
   const memory = `${Math.round(totalmem() / GIB)} GiB`;
   return `${cpu?.model.trim()}, ${availableParallelism()} cores, ${memory}, ${type()} ${release()}`;

@@ -2,18 +2,21 @@ import { parseArgs } from "node:util";
 import { reported } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { data } from "./data.ts";
+import { messaging } from "./messaging/messaging.ts";
 
-const USAGE = "usage: npm run bench -- data [--quick]";
+const BENCHES = { data, messaging };
+const USAGE = `usage: npm run bench -- ${Object.keys(BENCHES).join(" | ")} [--quick]`;
 
 process.exitCode = await reported(async () => {
-  const { quick } = parseArguments();
-  await data({ quick, signal: untilInterrupted() });
+  const { bench, quick } = parseArguments();
+  await bench({ quick, signal: untilInterrupted() });
 });
 
-function parseArguments(): { quick: boolean } {
+function parseArguments() {
   try {
     const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: "boolean" } } });
-    if (positionals.join(" ") === "data") return { quick: values.quick ?? false };
+    const bench = Object.entries(BENCHES).find(([name]) => name === positionals.join(" "))?.[1];
+    if (bench !== undefined) return { bench, quick: values.quick ?? false };
   } catch (cause) {
     throw new AppError("invalid", USAGE, { cause });
   }

@@ -261,6 +261,41 @@ test("a server that a test may break", async (t) => {
     assert.deepEqual(ids, ["id-0"]);
   });
 
+  await t.test(
+    "E14: when the server gives up on a handler that hangs, messages are taken again, and that one comes again",
+    async (t) => {
+      const setTimes = (timeoutMs: number, tickMs: number) =>
+        rabbit.ctl(
+          "eval",
+          `[application:set_env(rabbit, K, V) || {K, V} <- [{consumer_timeout, ${timeoutMs}}, {channel_tick_interval, ${tickMs}}]].`,
+        );
+      await setTimes(1000, 500);
+      t.after(() => setTimes(1_800_000, 60_000));
+      const ctx = testContext();
+      const broker = await started(t, rabbit.url, ctx);
+      const deliveries: boolean[] = [];
+      const hung: ((verdict: Verdict) => void)[] = [];
+      const subscription = broker.subscribe({
+        group: "hang",
+        types: [typeOf("hang")],
+        prefetch: 1,
+        handle: ({ isRedelivered }) => {
+          deliveries.push(isRedelivered);
+          if (deliveries.length > 1) return Promise.resolve(DONE);
+          return new Promise((resolve) => hung.push(resolve));
+        },
+      });
+      t.after(() => subscription.stop(testContext()).then(() => {}));
+      await eventually(() => subscription.notTakingBecause() === undefined, 20_000);
+      // The bindings of others went with the exchange, and not this one's.
+      await publishInTheEnd(broker, message("hang", 0));
+      await eventually(() => deliveries.length === 2, 20_000);
+      assert.deepEqual(deliveries, [false, true]);
+      assert.equal(subscription.notTakingBecause(), undefined);
+      for (const settle of hung) settle(DONE);
+    },
+  );
+
   // Last, when its queue is old enough to survive.
   await t.test("E2: what was confirmed is there after a crash of the server, and all goes on", async (t) => {
     const ctx = testContext();
