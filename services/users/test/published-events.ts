@@ -1,5 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { eventually, type RabbitChannel, type RabbitMessage, rabbitSandbox, type TestScope } from "parapet/testing";
+import {
+  eventually,
+  type RabbitChannel,
+  type RabbitMessage,
+  type RabbitSandboxOptions,
+  rabbitSandbox,
+  type TestScope,
+} from "parapet/testing";
 
 /** An event as it was published. */
 export interface PublishedEvent {
@@ -10,7 +17,7 @@ export interface PublishedEvent {
   readonly at: number;
 }
 
-/** What is published of users on the broker of the run, from now on. */
+/** What is published of users on a broker, from now on. */
 export interface PublishedEvents {
   readonly amqpUrl: string;
   /** All events so far, in the order of their coming, those of other tests too. */
@@ -19,9 +26,9 @@ export interface PublishedEvents {
   of(userId: string): Promise<readonly PublishedEvent[]>;
 }
 
-/** Listens to the events of users, by a queue of its own. */
-export async function publishedEvents(t: TestScope): Promise<PublishedEvents> {
-  const { url, channel } = await rabbitSandbox(t);
+/** Listens to the events of users, by a queue of its own on the broker of the run, or another one. */
+export async function publishedEvents(t: TestScope, options: RabbitSandboxOptions = {}): Promise<PublishedEvents> {
+  const { url, channel } = await rabbitSandbox(t, options);
   const queue = `test_users_${randomBytes(6).toString("hex")}`;
   // Gone with the connection of the test.
   await observeUsers(channel, queue, { exclusive: true });
