@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { markdownTable } from "./markdown-table.ts";
 import { type ContenderResult, ratioTo, type WorkloadResult } from "./result.ts";
 
@@ -9,7 +7,6 @@ export interface DataReport {
   readonly results: readonly WorkloadResult[];
 }
 
-const FOLDER = new URL("../results/", import.meta.url);
 const MIB = 1024 ** 2;
 
 /** The figures as a page of Markdown that can be read as it is. */
@@ -25,13 +22,6 @@ export function formatDataReport({ conditions, results }: DataReport): string {
     ...results.flatMap((result) => ["", `## ${result.title}`, "", ...markdownTable(HEAD, toRows(result))]),
     "",
   ].join("\n");
-}
-
-/** Writes the page into `results/data.md`. */
-export async function writeDataReport(report: string): Promise<void> {
-  await mkdir(FOLDER, { recursive: true });
-  await writeFile(new URL("data.md", FOLDER), report);
-  console.log(`written to ${fileURLToPath(new URL("data.md", FOLDER))}`);
 }
 
 const HEAD = [

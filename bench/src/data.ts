@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AppError } from "parapet/errors";
 import { type Backing, createBacking } from "./backing.ts";
 import { describeConditions } from "./conditions.ts";
-import { formatDataReport, writeDataReport } from "./data-report.ts";
+import { formatDataReport } from "./data-report.ts";
 import { assertProc } from "./process-usage.ts";
 import type { WorkloadResult } from "./result.ts";
 import { type Plan, runWorkload } from "./rounds.ts";
@@ -12,6 +12,7 @@ import { compareAnswers } from "./same-answers.ts";
 import { openSystems, type System } from "./systems.ts";
 import { copyUsersServer } from "./users-server.ts";
 import { WORKLOADS } from "./workloads.ts";
+import { writeReport } from "./write-report.ts";
 import { assertWrk } from "./wrk.ts";
 
 export interface DataOptions {
@@ -64,5 +65,5 @@ async function compare({ systems, backing, folder, quick, signal }: Comparison):
   console.log(`\n${report}`);
   const errors = results.flatMap(({ contenders }) => contenders).reduce((sum, { errors }) => sum + errors, 0);
   if (errors > 0) throw new AppError("unavailable", `${errors} requests failed: these figures say nothing`);
-  if (!quick) await writeDataReport(report);
+  if (!quick) await writeReport("data", report);
 }

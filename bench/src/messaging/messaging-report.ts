@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
 import { markdownTable } from "../markdown-table.ts";
 import { median } from "../result.ts";
 
@@ -22,7 +20,6 @@ export interface MessagingReport {
   readonly rounds: readonly MessagingRound[];
 }
 
-const FOLDER = new URL("../../results/", import.meta.url);
 const HEAD = [
   "system",
   "messages/s",
@@ -54,13 +51,6 @@ export function formatMessagingReport({ conditions, rounds }: MessagingReport): 
     ),
     "",
   ].join("\n");
-}
-
-/** Writes the page into `results/messaging.md`. */
-export async function writeMessagingReport(report: string): Promise<void> {
-  await mkdir(FOLDER, { recursive: true });
-  await writeFile(new URL("messaging.md", FOLDER), report);
-  console.log(`written to ${fileURLToPath(new URL("messaging.md", FOLDER))}`);
 }
 
 function toRow(rounds: readonly MessagingRound[], ceiling: number): string[] {

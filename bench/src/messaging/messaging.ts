@@ -8,7 +8,8 @@ import { STANDARD_DATABASE_URL } from "../backing.ts";
 import { connect as connectDatabase, describeDurable } from "../bench-database.ts";
 import { describeMachine } from "../conditions.ts";
 import { assertProc } from "../process-usage.ts";
-import { formatMessagingReport, type MessagingRound, writeMessagingReport } from "./messaging-report.ts";
+import { writeReport } from "../write-report.ts";
+import { formatMessagingReport, type MessagingRound } from "./messaging-report.ts";
 import { now } from "./worker.ts";
 import { WorkerProcess } from "./worker-process.ts";
 
@@ -68,7 +69,7 @@ export async function messaging({ quick, signal }: MessagingOptions): Promise<vo
       }
       const report = formatMessagingReport({ conditions, rounds });
       console.log(`\n${report}`);
-      if (!quick) await writeMessagingReport(report);
+      if (!quick) await writeReport("messaging", report);
     } finally {
       await servers.stop();
     }
