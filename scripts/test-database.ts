@@ -6,6 +6,8 @@ import pg from "pg";
 /** The PostgreSQL that a test run uses. */
 export interface TestDatabase {
   readonly url: string;
+  /** It works on this run's account, and only for it. */
+  readonly isEmbedded: boolean;
   stop(): Promise<void>;
 }
 
@@ -23,7 +25,7 @@ export async function openTestDatabase(env: NodeJS.ProcessEnv, signal: AbortSign
   const url = env.DATABASE_URL || STANDARD_URL;
   try {
     console.log(`${await describeServer(url)} (real)`);
-    return { url, stop: dropSandboxTemplates };
+    return { url, isEmbedded: false, stop: dropSandboxTemplates };
   } catch (thrown) {
     const reason = `no usable postgresql at ${env.DATABASE_URL ? "DATABASE_URL" : "127.0.0.1:5432"}: ${reasonOf(thrown)}`;
     if (env.REQUIRE_SERVICES === "1") {
@@ -42,7 +44,7 @@ async function openEmbedded(signal: AbortSignal): Promise<TestDatabase> {
     await server.stop();
     throw thrown;
   }
-  return { url: server.url, stop: () => server.stop() };
+  return { url: server.url, isEmbedded: true, stop: () => server.stop() };
 }
 
 /** Connects and gives version and address, never a password. Throws when tests could not work there. */

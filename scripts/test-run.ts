@@ -18,6 +18,8 @@ export interface TestRunOptions {
   /** Titles to run, as regular expressions; all when empty. */
   readonly patterns?: readonly string[];
   readonly databaseUrl?: string;
+  /** How many files run at once; `TEST_CONCURRENCY` unless told. */
+  readonly concurrency?: number;
   /** Empty when there is none. */
   readonly redisUrl?: string;
   readonly amqpUrl?: string;
@@ -36,9 +38,10 @@ export async function runTests(files: readonly string[], options: TestRunOptions
   const folder = mkdtempSync(join(tmpdir(), "parapet-test-"));
   const resultFile = join(folder, "results.jsonl");
   try {
-    const { patterns = [], databaseUrl, redisUrl, amqpUrl, seeds, signal } = options;
+    const { patterns = [], databaseUrl, redisUrl, amqpUrl, seeds, signal, concurrency = TEST_CONCURRENCY } = options;
     const soakMs = (seeds ?? 0) * SEED_TIMEOUT_MS;
-    const args = [...runnerArgs(resultFile, patterns, FILE_TIMEOUT_MS + soakMs), ...files];
+    const limits = { concurrency, fileTimeoutMs: FILE_TIMEOUT_MS + soakMs };
+    const args = [...runnerArgs(resultFile, patterns, limits), ...files];
     const code = await runNode([...FROM_SOURCE, ...args], {
       env: {
         ...(databaseUrl !== undefined && { DATABASE_URL: databaseUrl }),
@@ -62,10 +65,14 @@ export function totals(results: readonly TestResult[]): { passed: number; failed
   return { passed: results.length - failed - skipped, failed, skipped };
 }
 
-function runnerArgs(resultFile: string, patterns: readonly string[], fileTimeoutMs: number): string[] {
+function runnerArgs(
+  resultFile: string,
+  patterns: readonly string[],
+  { concurrency, fileTimeoutMs }: { readonly concurrency: number; readonly fileTimeoutMs: number },
+): string[] {
   return [
     "--test",
-    `--test-concurrency=${TEST_CONCURRENCY}`,
+    `--test-concurrency=${concurrency}`,
     `--test-timeout=${fileTimeoutMs}`,
     ...patterns.map((pattern) => `--test-name-pattern=${pattern}`),
     "--test-reporter=spec",

@@ -6,7 +6,7 @@ import { AppError } from "parapet/errors";
 import { faultLedger, type TestResult, unknownFaults } from "./fault-ledger.ts";
 import { openTestBroker } from "./test-broker.ts";
 import { openTestDatabase } from "./test-database.ts";
-import { ROOT, testFiles } from "./test-files.ts";
+import { ROOT, TEST_CONCURRENCY, testFiles } from "./test-files.ts";
 import { findTestRedis } from "./test-redis.ts";
 import { runTests, type TestRun, totals } from "./test-run.ts";
 import { untilInterrupted } from "./until-interrupted.ts";
@@ -29,6 +29,8 @@ async function main(): Promise<number> {
   const run = await runTests(files, {
     patterns,
     databaseUrl: database.url,
+    // An embedded server is a process more, and one that the tests wait for with the deadlines of a service.
+    concurrency: database.isEmbedded ? TEST_CONCURRENCY - 1 : TEST_CONCURRENCY,
     redisUrl,
     amqpUrl: broker.url,
     signal,

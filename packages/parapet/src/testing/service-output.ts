@@ -5,8 +5,9 @@ import type { LogLine } from "./test-context.ts";
 export class ServiceOutput {
   readonly lines: LogLine[] = [];
   readonly #onLine: () => void;
-  #text = "";
-  #parsedTo = 0;
+  readonly #chunks: string[] = [];
+  /** The beginning of a line that has not ended yet. */
+  #begun = "";
 
   constructor(onLine: () => void) {
     this.#onLine = onLine;
@@ -14,7 +15,7 @@ export class ServiceOutput {
 
   /** All of it so far. */
   get text(): string {
-    return this.#text;
+    return this.#chunks.join("");
   }
 
   collect(stream: Readable): void {
@@ -25,17 +26,15 @@ export class ServiceOutput {
   }
 
   #append(text: string): void {
-    this.#text += text;
-    for (let end = this.#nextLineEnd(); end !== -1; end = this.#nextLineEnd()) {
-      const line = parseLine(this.#text.slice(this.#parsedTo, end));
-      if (line !== undefined) this.lines.push(line);
-      this.#parsedTo = end + 1;
+    // Kept apart: to search one text that grows costs more with each chunk, which a test under load would measure too.
+    this.#chunks.push(text);
+    const ended = `${this.#begun}${text}`.split("\n");
+    this.#begun = ended.pop() ?? "";
+    for (const line of ended) {
+      const parsed = parseLine(line);
+      if (parsed !== undefined) this.lines.push(parsed);
     }
     this.#onLine();
-  }
-
-  #nextLineEnd(): number {
-    return this.#text.indexOf("\n", this.#parsedTo);
   }
 }
 
