@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import test, { type TestContext } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createBroker, queuesOf } from "../messaging/index.ts";
 import { createRegistry } from "../metrics/index.ts";
@@ -21,7 +22,7 @@ const MAIN = [process.execPath, "--conditions=parapet-source", "--import", "@par
 
 const migrations = defineMigrations([
   { id: "0001_inbox", sql: inboxSchema },
-  { id: "0002_effects", sql: "create table effects (n int4 not null)" },
+  { id: "0002_effects", sql: "create table effects (seq int8 generated always as identity, n int4 not null)" },
 ]);
 
 /** A process that consumes what the test publishes, with a queue and a database of its own. */
@@ -41,17 +42,21 @@ async function bench(t: TestContext, env: Readonly<Record<string, string>> = {})
     await started.line("messages are taken", 30_000);
     return started;
   };
-  const publish = (n: number, kills = false) => {
-    const data = Buffer.from(JSON.stringify({ n, kills }));
-    const attributes = { id: randomUUID(), type, source: "bench", key: `${n % 7}`, time: new Date(), headers: {} };
+  const publish = (n: number, { kills = false, fails = false } = {}) => {
+    const data = Buffer.from(JSON.stringify({ n, kills, fails }));
+    const attributes = { id: randomUUID(), type, source: "bench", key: `${n % KEYS}`, time: new Date(), headers: {} };
     return broker.publish(ctx, { ...attributes, data });
   };
   const Effect = row({ n: "int4" });
-  const effects = async () =>
-    (await database.query(ctx, sql(Effect)`select n from effects order by n`)).map(({ n }) => n);
+  const inTheirOrder = async () =>
+    (await database.query(ctx, sql(Effect)`select n from effects order by seq`)).map(({ n }) => n);
+  const effects = async () => (await inTheirOrder()).toSorted((one, other) => one - other);
   const left = async () => (await rabbit.channel.checkQueue(queuesOf(group).main)).messageCount;
-  return { group, rabbit, start, publish, effects, left };
+  return { group, rabbit, start, publish, effects, inTheirOrder, left };
 }
+
+/** Of the messages that are published one after the other. */
+const KEYS = 7;
 
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => n);
 
@@ -67,7 +72,7 @@ test("E12: a message that kills the process each time is parked after three star
   };
   await watched();
   let starts = 1;
-  for (const n of upTo(6)) await publish(n, n === 3);
+  for (const n of upTo(6)) await publish(n, { kills: n === 3 });
   const isParked = async () => (await rabbit.parked(group)).length === 1;
   await eventually(async () => {
     if (isGone) {
@@ -93,7 +98,7 @@ test("A9: a process that is told to stop ends what it handles and gives back the
   for (const n of upTo(300)) await publish(n);
   for (let round = 0; round < 3; round++) {
     const consumer = await start();
-    await new Promise((resolve) => setTimeout(resolve, random.below(300)));
+    await delay(random.below(300));
     consumer.kill();
     const { code, ms } = await consumer.exited;
     assert.deepEqual([code, ms < 3000], [0, true], `${ms} ms ${consumer.stdout}`);
@@ -110,8 +115,31 @@ test("A11: a process that was frozen goes on, and what it had meanwhile has its 
   for (const n of upTo(100)) await publish(n);
   await eventually(async () => (await effects()).length > 5);
   frozen.kill("SIGSTOP");
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  await delay(3000);
   frozen.kill("SIGCONT");
   await eventually(async () => (await effects()).length >= 100 && (await left()) === 0, 30_000);
   assert.deepEqual(await effects(), upTo(100));
+});
+
+test("where order is kept the effects of a key come in its order, through failures, kills, freezes and stops of those that consume", async (t) => {
+  const { group, rabbit, start, publish, inTheirOrder, left } = await bench(t, { HANDLE_MS: "10", ORDERED: "1" });
+  const random = seededRandom(t);
+  const running = [await start(), await start()];
+  for (const n of upTo(210)) await publish(n, { fails: n % 30 === 4 });
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGSTOP", "SIGKILL", "SIGTERM"] as const) {
+    await delay(random.below(600));
+    const [consumer = assert.fail()] = running.splice(random.below(2), 1);
+    consumer.kill(signal);
+    running.push(await start());
+    consumer.kill(signal === "SIGSTOP" ? "SIGCONT" : "SIGKILL");
+    if (signal === "SIGSTOP") consumer.kill("SIGTERM");
+    await consumer.exited;
+  }
+  await eventually(async () => (await inTheirOrder()).length >= 210 && (await left()) === 0, 60_000);
+  const effects = await inTheirOrder();
+  for (const key of upTo(KEYS)) {
+    const ofKey = (n: number) => n % KEYS === key;
+    assert.deepEqual(effects.filter(ofKey), upTo(210).filter(ofKey));
+  }
+  assert.deepEqual(await rabbit.parked(group), []);
 });

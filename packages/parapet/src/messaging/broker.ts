@@ -26,6 +26,12 @@ export interface SubscriptionOptions {
   readonly types: readonly string[];
   /** How many messages may be under way in this process. */
   readonly prefetch: number;
+  /**
+   * Keeps the order of the queue from one process of the group to the next: one takes messages, and the others stand by until it
+   * has ended what it had. Nothing comes again after a pause, since others would overtake it: a retry is parked. All of a group
+   * ask for the same; false by default.
+   */
+  readonly ordered?: boolean;
   /** Handles one delivery, and says what is to become of it. What it throws makes it a retry. */
   readonly handle: (delivery: Delivery) => Promise<Verdict>;
 }
@@ -43,11 +49,11 @@ export interface Delivery {
 export type Verdict =
   /** It took effect. */
   | { readonly kind: "done" }
-  /** It is delivered again after a pause, longer each time; after the last one it is parked. */
+  /** It is delivered again after a pause, longer each time; after the last one it is parked. Without pauses where order is kept. */
   | { readonly kind: "retry"; readonly error: string }
-  /** It is put aside for people to look at. */
-  | { readonly kind: "park"; readonly error: string }
-  /** It was not begun, and goes back as it is. Only for a subscription that is draining: it would come straight back. */
+  /** It is put aside for people to look at. It failed once more than its delivery says, unless told how often. */
+  | { readonly kind: "park"; readonly error: string; readonly failures?: number }
+  /** It goes back as it is. Only for a subscription that is draining: it would come straight back. */
   | { readonly kind: "release" };
 
 /** What a group takes in this process. */

@@ -5,7 +5,7 @@ import { event } from "../contract/index.ts";
 import { AppError, hasCode } from "../errors/index.ts";
 import { createRegistry } from "../metrics/index.ts";
 import { eventually, testContext } from "../testing/index.ts";
-import type { Broker, SubscriptionOptions } from "./broker.ts";
+import { type Broker, RETRY_PAUSES_MS, type SubscriptionOptions } from "./broker.ts";
 import { type ConsumerOptions, createConsumer, type StartMarks } from "./consumer.ts";
 import { type EventHandler, type EventInput, on } from "./event-handler.ts";
 import { createMemoryBroker } from "./memory-broker.ts";
@@ -334,4 +334,67 @@ test("types that nobody here handles make no series", async (t) => {
   const { results } = await bench(t, { from: broker });
   assert.equal((await deliver({ type: "bench.thing.unknown.v1" })).kind, "park");
   assert.match((await results()).join(), /type="__other__",result="parked"} 1/);
+});
+
+/** Lets what is ready to run do so, timers aside. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test("where order is kept what fails is tried again in its place after each pause, and parked after the last", async (t) => {
+  const { broker, deliver } = byHand();
+  const handled: string[] = [];
+  await bench(t, {
+    from: broker,
+    ordered: true,
+    handle: async (_, { id, once }) => {
+      handled.push(id);
+      if (id === "fails") throw new AppError("unavailable", "not now");
+      once.take();
+    },
+  });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const verdicts = [
+    deliver({ id: "fails", key: "a" }, false),
+    deliver({ id: "behind", key: "a" }, false),
+    deliver({ id: "beside", key: "b" }, false),
+  ];
+  await settle();
+  assert.deepEqual(handled.splice(0), ["fails", "beside"]);
+  for (const pauseMs of RETRY_PAUSES_MS) {
+    t.mock.timers.tick(pauseMs - 1);
+    await settle();
+    assert.deepEqual(handled, []);
+    t.mock.timers.tick(1);
+    await settle();
+    assert.equal(handled.shift(), "fails");
+  }
+  assert.deepEqual(handled, ["behind"]);
+  assert.deepEqual(await Promise.all(verdicts), [
+    { kind: "park", error: "unavailable: not now", failures: 6 },
+    { kind: "done" },
+    { kind: "done" },
+  ]);
+});
+
+test("where order is kept what waits for another attempt, and what is behind it, go back when the consumer drains", async (t) => {
+  const { broker, deliver } = byHand();
+  const { consumer, ctx } = await bench(t, {
+    from: broker,
+    ordered: true,
+    handle: () => Promise.reject(new AppError("unavailable", "not now")),
+  });
+  const verdicts = ["id-1", "id-2"].map((id) => deliver({ id }, false));
+  await settle();
+  await consumer.drain?.(ctx);
+  assert.deepEqual(await Promise.all(verdicts), [{ kind: "release" }, { kind: "release" }]);
+});
+
+test("order is refused where a message could be kept for longer than RabbitMQ lets it be", () => {
+  const options = { from: createMemoryBroker(), log: testContext().log, metrics: createRegistry(), handlers: [] };
+  const create = (timeoutMs: number, ordered = true) =>
+    createConsumer({ ...options, group: "bench", ordered, timeoutMs });
+  create(174_000);
+  create(174_001, false);
+  assert.throws(() => create(174_001), /a consumer that keeps order has to give up sooner/);
 });

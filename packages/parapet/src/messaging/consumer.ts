@@ -1,9 +1,9 @@
-import { type CancelableContext, type Context, rootContext, withTimeout } from "../context/index.ts";
+import { type CancelableContext, type Context, rootContext, sleep, withTimeout } from "../context/index.ts";
 import { AppError, hasCode, toAppError } from "../errors/index.ts";
 import type { Aborted, Component, Readiness } from "../lifecycle/index.ts";
 import type { Logger } from "../log/index.ts";
 import { metrics as processMetrics, type Registry } from "../metrics/index.ts";
-import type { Broker, Delivery, Subscription, Verdict } from "./broker.ts";
+import { type Broker, type Delivery, RETRY_PAUSES_MS, type Subscription, type Verdict } from "./broker.ts";
 import { errorText } from "./error-text.ts";
 import type { EventHandler } from "./event-handler.ts";
 import { type EventReader, eventReader } from "./event-reader.ts";
@@ -31,6 +31,13 @@ export interface ConsumerOptions {
   readonly prefetch?: number;
   /** How long handling a message may take, in milliseconds, 30,000 by default. */
   readonly timeoutMs?: number;
+  /**
+   * Handles the messages of a key strictly in their order, also over failures and from one process of the group to the next. One process
+   * at a time takes messages, and the others stand by. What fails is tried again in its place, after the same pauses, and those of its key
+   * wait until it is done or parked; with as many waiting as `prefetch` has room for, all do. All processes of a group have to ask for
+   * the same, and a group can't change it later. False by default: what fails is overtaken by what comes after it.
+   */
+  readonly ordered?: boolean;
   /** Without these a message whose handling ends the process is parked by the broker, and others with it. */
   readonly starts?: StartMarks;
 }
@@ -41,13 +48,19 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** Of these none was finished, since the process ended. */
 const MAX_STARTS = 3;
 const MARK_TIMEOUT_MS = 1000;
+/** RabbitMQ's own `consumer_timeout`: who keeps a message for longer loses its channel. */
+const LONGEST_KEPT_MS = 1_800_000;
+const STOPPED = new AppError("canceled", "the consumer is being stopped");
 /** What no repetition mends. */
 const HOPELESS = ["invalid", "forbidden", "unauthenticated"] as const;
 
 /** Takes the messages of a group and has them handled. Is ready once it takes them. */
 export interface Consumer extends Component, Readiness {}
 
-/** Makes a consumer. Throws `internal` for a group without a fit name, and for an event with two handlers. */
+/**
+ * Makes a consumer. Throws `internal` for a group without a fit name, for an event with two handlers, and for order with a `timeoutMs`
+ * above 174,000, with which a message that fails again and again would be kept for longer than RabbitMQ allows, half an hour.
+ */
 export function createConsumer(options: ConsumerOptions): Consumer {
   return new GroupConsumer(options);
 }
@@ -66,17 +79,22 @@ class GroupConsumer implements Consumer {
   readonly #turns = new KeyTurns();
   /** Of messages that may have ended a process before: one at a time, so that no other is taken for the one that did it. */
   readonly #suspects = new KeyTurns();
+  readonly #taking: CancelableContext;
   #subscription: Subscription | undefined;
-  #isDraining = false;
 
   constructor(options: ConsumerOptions) {
-    const { group, handlers, log, metrics = processMetrics } = options;
+    const { group, handlers, log, metrics = processMetrics, ordered = false, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
     if (!GROUP.test(group)) throw new AppError("internal", "a group is named in snake case", { fields: { group } });
+    if (ordered && keptAtMostMs(timeoutMs) > LONGEST_KEPT_MS)
+      throw new AppError("internal", "a consumer that keeps order has to give up sooner", {
+        fields: { group, timeoutMs },
+      });
     this.name = `consumer ${group}`;
     this.#options = options;
     this.#instruments = instrumentsOf(metrics);
     this.#readings = readingsOf(handlers);
     this.#root = rootContext(log);
+    this.#taking = rootContext(log);
   }
 
   notReadyBecause(): string | undefined {
@@ -84,34 +102,52 @@ class GroupConsumer implements Consumer {
   }
 
   async start(): Promise<void> {
-    const { from, group, prefetch = DEFAULT_PREFETCH } = this.#options;
+    const { from, group, prefetch = DEFAULT_PREFETCH, ordered = false } = this.#options;
     const types = [...this.#readings.keys()];
-    this.#subscription = from.subscribe({ group, types, prefetch, handle: (delivery) => this.#handle(delivery) });
+    const handle = (delivery: Delivery) => this.#handle(delivery);
+    this.#subscription = from.subscribe({ group, types, prefetch, ordered, handle });
   }
 
   async drain(ctx: Context): Promise<undefined> {
-    this.#isDraining = true;
+    this.#taking.cancel(STOPPED);
     await this.#subscription?.drain(ctx);
   }
 
   async stop(ctx: Context): Promise<Aborted> {
-    this.#isDraining = true;
-    this.#root.cancel(new AppError("canceled", "the consumer is being stopped"));
+    this.#taking.cancel(STOPPED);
+    this.#root.cancel(STOPPED);
     return { messages: (await this.#subscription?.stop(ctx)) ?? 0 };
   }
 
   async #handle(delivery: Delivery): Promise<Verdict> {
-    const { group, starts } = this.#options;
+    const { group, ordered } = this.#options;
     const { message, isRedelivered } = delivery;
     if (isRedelivered) this.#instruments.redelivered.with({ group }).inc();
-    const isSuspect = isRedelivered && starts !== undefined;
-    const begin = () => this.#begin(delivery, isSuspect ? starts : undefined);
-    return this.#turns.run(message.key ?? "", () => (isSuspect ? this.#suspects.run("all", begin) : begin()));
+    return this.#turns.run(message.key ?? "", () => (ordered ? this.#inPlace(delivery) : this.#turn(delivery)));
+  }
+
+  /** Tries until the message is done or parked, while those of its key wait. */
+  async #inPlace(first: Delivery): Promise<Verdict> {
+    for (let { failures } = first; ; failures++) {
+      const verdict = await this.#turn({ ...first, failures });
+      if (verdict.kind === "park") return { ...verdict, failures: failures + 1 };
+      if (verdict.kind !== "retry") return verdict;
+      const pauseMs = RETRY_PAUSES_MS[failures];
+      if (pauseMs === undefined) return { kind: "park", error: verdict.error, failures: failures + 1 };
+      // A pause that is cut short leaves it to the next turn to give the message back.
+      await sleep(this.#taking, pauseMs).catch(() => {});
+    }
+  }
+
+  async #turn(delivery: Delivery): Promise<Verdict> {
+    const { starts } = this.#options;
+    if (!delivery.isRedelivered || starts === undefined) return this.#begin(delivery, undefined);
+    return this.#suspects.run("all", () => this.#begin(delivery, starts));
   }
 
   async #begin(delivery: Delivery, starts: StartMarks | undefined): Promise<Verdict> {
     // It waited for its turn, and would be in the way of the end now.
-    if (this.#isDraining) return this.#concluded(delivery, { kind: "release" }, "released");
+    if (this.#taking.done !== undefined) return this.#concluded(delivery, { kind: "release" }, "released");
     const inFlight = this.#instruments.inFlight.with({ group: this.#options.group });
     inFlight.inc();
     try {
@@ -182,6 +218,11 @@ class GroupConsumer implements Consumer {
     const fields = { group: this.#options.group, message_id: id, message_type: type, error };
     this.#options.log[isOurs ? "error" : "warn"]("handling a message failed", fields);
   }
+}
+
+/** How long a message may be under way whose every attempt takes all its time and fails, where order is kept. */
+function keptAtMostMs(timeoutMs: number): number {
+  return RETRY_PAUSES_MS.reduce((sum, pauseMs) => sum + pauseMs + timeoutMs, timeoutMs);
 }
 
 function readingsOf(handlers: readonly EventHandler[]): ReadonlyMap<string, Reading> {

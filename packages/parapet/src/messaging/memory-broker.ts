@@ -33,6 +33,8 @@ const WAITING_AT_MOST = 100_000;
 
 interface Waiting {
   readonly message: Message;
+  /** Where it stands: what goes back comes before what came later. */
+  readonly place: number;
   readonly failures: number;
   readonly isRedelivered: boolean;
 }
@@ -52,13 +54,13 @@ class InProcessBroker implements MemoryBroker {
     const takers = [...this.#queues.values()].filter(({ types }) => types.has(message.type));
     if (takers.length === 0) throw new AppError("not_found", "no queue takes messages of this type");
     if (takers.some(({ isFull }) => isFull)) throw new AppError("unavailable", "the broker did not take a message");
-    for (const queue of takers) queue.add({ message, failures: 0, isRedelivered: false });
+    for (const queue of takers) queue.add(message);
   }
 
   notPublishingBecause(): undefined {}
 
   subscribe(options: SubscriptionOptions): Subscription {
-    const queue = this.#queues.get(options.group) ?? new Queue();
+    const queue = this.#queues.get(options.group) ?? new Queue(options.ordered ? [] : RETRY_PAUSES_MS);
     this.#queues.set(options.group, queue);
     return queue.subscribe(options);
   }
@@ -72,22 +74,29 @@ class InProcessBroker implements MemoryBroker {
 class Queue {
   readonly types = new Set<string>();
   readonly parked: ParkedMessage[] = [];
+  readonly #pausesMs: readonly number[];
   readonly #waiting: Waiting[] = [];
   readonly #subscriptions = new Set<QueueSubscription>();
   readonly #pauses = new Set<NodeJS.Timeout>();
+  #places = 0;
+
+  constructor(pausesMs: readonly number[]) {
+    this.#pausesMs = pausesMs;
+  }
 
   get isFull(): boolean {
     return this.#waiting.length >= WAITING_AT_MOST;
   }
 
-  add(waiting: Waiting): void {
-    this.#waiting.push(waiting);
+  add(message: Message, failures = 0): void {
+    this.#waiting.push({ message, place: ++this.#places, failures, isRedelivered: false });
     this.wake();
   }
 
-  /** Puts back what was not settled, before what came later. */
+  /** Takes back what was not settled. */
   putBack(waiting: Waiting): void {
-    this.#waiting.unshift({ ...waiting, isRedelivered: true });
+    const later = this.#waiting.findIndex(({ place }) => place > waiting.place);
+    this.#waiting.splice(later < 0 ? this.#waiting.length : later, 0, { ...waiting, isRedelivered: true });
     this.wake();
   }
 
@@ -101,6 +110,7 @@ class Queue {
 
   leave(subscription: QueueSubscription): void {
     this.#subscriptions.delete(subscription);
+    this.wake();
   }
 
   settle(waiting: Waiting, verdict: Verdict): void {
@@ -113,9 +123,9 @@ class Queue {
   }
 
   #putAside({ message, failures }: Waiting, { kind, error }: Exclude<Verdict, { kind: "done" | "release" }>): void {
-    const pauseMs = kind === "retry" ? RETRY_PAUSES_MS[failures] : undefined;
+    const pauseMs = kind === "retry" ? this.#pausesMs[failures] : undefined;
     if (pauseMs === undefined) this.#park({ message, error });
-    else this.#later(pauseMs, { message, failures: failures + 1, isRedelivered: false });
+    else this.#later(pauseMs, message, failures + 1);
   }
 
   #park(parked: ParkedMessage): void {
@@ -123,10 +133,10 @@ class Queue {
     if (this.parked.length > PARKED_AT_MOST) this.parked.shift();
   }
 
-  #later(ms: number, waiting: Waiting): void {
+  #later(ms: number, message: Message, failures: number): void {
     const timer = setTimeout(() => {
       this.#pauses.delete(timer);
-      this.add(waiting);
+      this.add(message, failures);
     }, ms);
     this.#pauses.add(timer);
   }
@@ -144,7 +154,8 @@ class Queue {
 
   /** The subscription with the fewest under way, if it takes another. */
   #free(): QueueSubscription | undefined {
-    const takers = [...this.#subscriptions].filter(({ hasRoom }) => hasRoom);
+    const [first] = this.#subscriptions;
+    const takers = [...(first?.isAlone ? [first] : this.#subscriptions)].filter(({ hasRoom }) => hasRoom);
     return takers.sort((one, other) => one.underWay - other.underWay)[0];
   }
 }
@@ -154,6 +165,7 @@ class QueueSubscription implements Subscription {
   readonly #options: SubscriptionOptions;
   readonly #unsettled = new Set<Waiting>();
   #whenSettled: (() => void)[] = [];
+  #isDraining = false;
   #isStopped = false;
 
   constructor(queue: Queue, options: SubscriptionOptions) {
@@ -166,21 +178,27 @@ class QueueSubscription implements Subscription {
   }
 
   get hasRoom(): boolean {
-    return this.underWay < this.#options.prefetch;
+    return !this.#isDraining && this.underWay < this.#options.prefetch;
+  }
+
+  /** While it is there nobody else of its group gets anything. */
+  get isAlone(): boolean {
+    return this.#options.ordered === true;
   }
 
   notTakingBecause(): undefined {}
 
   async drain(ctx: Context): Promise<void> {
-    this.#queue.leave(this);
+    this.#isDraining = true;
     if (this.underWay > 0) await orDone(ctx, new Promise<void>((resolve) => this.#whenSettled.push(resolve)));
+    this.#queue.leave(this);
   }
 
   async stop(): Promise<number> {
     this.#queue.leave(this);
     this.#isStopped = true;
     const unsettled = [...this.#unsettled];
-    for (const waiting of unsettled.toReversed()) this.#queue.putBack(waiting);
+    for (const waiting of unsettled) this.#queue.putBack(waiting);
     return unsettled.length;
   }
 

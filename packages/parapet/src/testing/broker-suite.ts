@@ -260,6 +260,65 @@ export function brokerSuite(title: string, create: (t: TestContext) => Promise<B
     assert.equal(second.deliveries[0]?.isRedelivered, true);
   });
 
+  promise(
+    "where order is kept one process takes messages, and the next has in their order what it left",
+    async (bench) => {
+      const broker = await bench.connect();
+      const [first, second] = [recording(() => new Promise<Verdict>(() => {})), recording()];
+      const stopping = await bench.subscribe(broker, { handle: first.handle, ordered: true, prefetch: 3 });
+      await bench.subscribe(await bench.connect(), { handle: second.handle, ordered: true, prefetch: 1 });
+      const sent = Array.from({ length: 10 }, (_, n) => bench.message(n));
+      for (const message of sent) await broker.publish(bench.ctx, message);
+      await eventually(() => first.ids().length === 3);
+      assert.deepEqual(second.ids(), []);
+      assert.equal(await stopping.stop(bench.ctx), 3);
+      await eventually(() => second.ids().length === 10);
+      assert.deepEqual(
+        second.ids(),
+        sent.map(({ id }) => id),
+      );
+    },
+  );
+
+  promise(
+    "where order is kept one that drains hands over when it has ended what it has, and not sooner",
+    async (bench) => {
+      const broker = await bench.connect();
+      const [held, order] = [gate(), [] as string[]];
+      const first = recording(async ({ message }) => {
+        await held.opened;
+        order.push(`first ${message.id}`);
+        return message.id === "id-0" ? DONE : { kind: "release" };
+      });
+      const second = recording(({ message }) => {
+        order.push(`second ${message.id}`);
+        return DONE;
+      });
+      const draining = await bench.subscribe(broker, { handle: first.handle, ordered: true, prefetch: 2 });
+      await bench.subscribe(await bench.connect(), { handle: second.handle, ordered: true, prefetch: 1 });
+      for (const n of [0, 1, 2, 3]) await broker.publish(bench.ctx, bench.message(n));
+      await eventually(() => first.ids().length === 2);
+      const drained = draining.drain(bench.ctx);
+      // A message that comes meanwhile is published, taken by nobody, and so tells that the others had the time to come.
+      await broker.publish(bench.ctx, bench.message(4));
+      held.open();
+      await drained;
+      assert.equal(await draining.stop(bench.ctx), 0);
+      await eventually(() => second.ids().length === 4);
+      assert.deepEqual(order, ["first id-0", "first id-1", "second id-1", "second id-2", "second id-3", "second id-4"]);
+    },
+  );
+
+  promise("where order is kept a retry is parked, since others would overtake it", async (bench) => {
+    const broker = await bench.connect();
+    const error = "unavailable: not now";
+    const { handle, ids } = recording(({ message }) => (message.id === "id-0" ? { kind: "retry", error } : DONE));
+    await bench.subscribe(broker, { handle, ordered: true });
+    for (const n of [0, 1]) await broker.publish(bench.ctx, bench.message(n));
+    await eventually(async () => ids().length === 2 && (await bench.parked()).length === 1);
+    assert.deepEqual(await bench.parked(), [{ id: "id-0", error }]);
+  });
+
   promise("nothing is published under a context that is done", async (bench) => {
     const broker = await bench.connect();
     await bench.subscribe(broker);

@@ -69,8 +69,10 @@ export class GroupChannel {
   async drain(ctx: Context): Promise<void> {
     this.#isDraining = true;
     // What was on its way when the broker heard of it has arrived with its answer.
-    await orDone(ctx, this.#channel.cancel(this.#tag)).catch(() => {});
+    if (!this.#options.ordered) await orDone(ctx, this.#channel.cancel(this.#tag)).catch(() => {});
     await orDone(ctx, this.#settled());
+    // With a consumer that is canceled the broker would let the next process begin, though this one has not ended what it has.
+    if (this.#options.ordered) await orDone(ctx, this.close());
   }
 
   async close(): Promise<void> {
@@ -79,8 +81,8 @@ export class GroupChannel {
   }
 
   async #open(): Promise<void> {
-    const { group, types, prefetch } = this.#options;
-    await assertGroup(this.#channel, group, types);
+    const { group, prefetch } = this.#options;
+    await assertGroup(this.#channel, this.#options);
     await this.#channel.prefetch(prefetch);
     const { consumerTag } = await this.#channel.consume(queuesOf(group).main, (message) => {
       if (message === null) void this.#canceled();
@@ -123,13 +125,18 @@ export class GroupChannel {
   }
 
   async #settle(message: AmqpDelivery, verdict: Verdict): Promise<void> {
-    if (verdict.kind === "release") return this.#channel.nack(message, false, true);
-    if (verdict.kind !== "done") {
-      const { parking, retries } = queuesOf(this.#options.group);
-      const failures = failuresOf(message);
-      const retry = verdict.kind === "retry" ? retries[failures] : undefined;
-      await this.#copyTo(retry ?? parking, message, failures + 1, verdict.error);
+    const { group, ordered } = this.#options;
+    if (verdict.kind === "release") {
+      // Where order is kept it goes back with the channel: before that it would come straight back.
+      if (!ordered) this.#channel.nack(message, false, true);
+      return;
     }
+    const failures = failuresOf(message);
+    const { parking, retries } = queuesOf(group, ordered);
+    if (verdict.kind === "retry")
+      await this.#copyTo(retries[failures] ?? parking, message, failures + 1, verdict.error);
+    else if (verdict.kind === "park")
+      await this.#copyTo(parking, message, verdict.failures ?? failures + 1, verdict.error);
     this.#channel.ack(message);
   }
 

@@ -1,4 +1,4 @@
-import { RETRY_PAUSES_MS } from "../broker.ts";
+import { RETRY_PAUSES_MS, type SubscriptionOptions } from "../broker.ts";
 import type { AmqpChannel } from "./amqp-channel.ts";
 
 /** Where every message is published, under its type. */
@@ -21,16 +21,17 @@ const MAX_QUEUE_BYTES = 1024 ** 3;
 export interface GroupQueues {
   /** What is to be handled. */
   readonly main: string;
-  /** What waits after a failure: one queue a pause, the shortest first. */
+  /** What waits after a failure: one queue a pause, the shortest first; none where order is kept. */
   readonly retries: readonly string[];
   /** What was put aside. */
   readonly parking: string;
 }
 
 /** The names of a group's queues. */
-export function queuesOf(group: string): GroupQueues {
+export function queuesOf(group: string, ordered = false): GroupQueues {
   const main = `q.${group}`;
-  return { main, retries: RETRY_PAUSES_MS.map((ms) => `${main}.retry.${pauseName(ms)}`), parking: `${main}.parking` };
+  const pausesMs = ordered ? [] : RETRY_PAUSES_MS;
+  return { main, retries: pausesMs.map((ms) => `${main}.retry.${pauseName(ms)}`), parking: `${main}.parking` };
 }
 
 /** The exchange that publishers need. */
@@ -42,15 +43,21 @@ export async function assertEvents(channel: AmqpChannel): Promise<void> {
  * All that a group needs. Asserting is all that is ever done: a queue that is there with other arguments is an error, and
  * stays as it is.
  */
-export async function assertGroup(channel: AmqpChannel, group: string, types: readonly string[]): Promise<void> {
-  const { main, retries, parking } = queuesOf(group);
+export async function assertGroup(
+  channel: AmqpChannel,
+  { group, types, ordered = false }: Pick<SubscriptionOptions, "group" | "types" | "ordered">,
+): Promise<void> {
+  const { main, retries, parking } = queuesOf(group, ordered);
   await assertEvents(channel);
   await channel.assertExchange(PARKING, "direct", { durable: true });
   await channel.assertQueue(parking, quorum({ "x-delivery-limit": BOUNDLESS }));
   await channel.bindQueue(parking, PARKING, main);
   for (const [index, retry] of retries.entries())
     await channel.assertQueue(retry, quorum({ ...deadLetters("", main), "x-message-ttl": RETRY_PAUSES_MS[index] }));
-  await channel.assertQueue(main, quorum({ ...deadLetters(PARKING, main), "x-delivery-limit": DELIVERY_LIMIT }));
+  // Where it is not asked for it is left out: a queue that was declared without it has other arguments than one with false.
+  const single = ordered ? { "x-single-active-consumer": true } : {};
+  const limit = { "x-delivery-limit": DELIVERY_LIMIT };
+  await channel.assertQueue(main, quorum({ ...deadLetters(PARKING, main), ...limit, ...single }));
   for (const type of types) await channel.bindQueue(main, EVENTS, type);
 }
 
