@@ -43,7 +43,7 @@ export function appendToOutbox<E extends EventContract>(tx: Transaction, event: 
   const first = [row];
   pending.set(tx, first);
   tx.beforeCommit(async () => flush(tx, first));
-  tx.afterCommit(nudgeRelays);
+  tx.afterCommit(() => nudgeRelays(first.length));
 }
 
 /** In the order of their locks, so that no two transactions wait for each other; those of one key in the order of the calls. */

@@ -56,7 +56,7 @@ class OutboxRelay implements Component {
   }
 
   async start(ctx: Context): Promise<void> {
-    this.#unsubscribe = onAppended(() => this.#shift?.appended());
+    this.#unsubscribe = onAppended((count) => this.#shift?.appended(count));
     // It ends with an error only when it is stopped.
     this.#running = this.#keep(this.#root).catch(() => {});
     await this.#backlog.start(ctx);
