@@ -11,7 +11,7 @@ const FLOORS = [
   ["errors", "log"],
   ["context", "config"],
   ["metrics", "lifecycle", "contract", "resilience"],
-  ["http", "postgres", "cache", "messaging"],
+  ["http", "client", "postgres", "cache", "messaging"],
   ["outbox", "idempotency"],
   ["testing"],
 ] as const;
@@ -22,6 +22,7 @@ const LIBRARIES: Readonly<Record<string, readonly string[]>> = {
   metrics: ["prom-client"],
   contract: ["typebox", "typebox/*"],
   http: ["find-my-way", "typebox", "typebox/*"],
+  client: ["undici", "typebox"],
   postgres: ["pg", "pg/*"],
   cache: ["@redis/client", "lru-cache"],
   messaging: ["amqplib"],

@@ -18,6 +18,6 @@ export {
   successStatus,
 } from "./operation.ts";
 export { isPathTemplate, pathParams } from "./path.ts";
-export { Problem } from "./problem.ts";
+export { PROBLEM_TYPES, Problem } from "./problem.ts";
 export { STATUS_OF } from "./status.ts";
 export { openValidator, type Validator, validator } from "./validator.ts";

@@ -1,5 +1,13 @@
 import { type Static, Type } from "typebox";
 
+/** The types of problems that say more than their code: URNs, since there is no page to read. */
+export const PROBLEM_TYPES = {
+  /** The change may have been made: trying again without an Idempotency-Key may make it twice. */
+  outcomeUnknown: "urn:parapet:problem:outcome-unknown",
+  /** There is no such path here, or it has no such method: nothing is said of what the path would name. */
+  noSuchOperation: "urn:parapet:problem:no-such-operation",
+} as const;
+
 /** One broken rule as the client sees it. */
 const ProblemViolation = Type.Object({
   in: Type.Union([Type.Literal("body"), Type.Literal("query"), Type.Literal("path"), Type.Literal("header")]),
@@ -12,7 +20,7 @@ const ProblemViolation = Type.Object({
 export const Problem = Type.Object(
   {
     type: Type.String({
-      description: "about:blank, or urn:parapet:problem:outcome-unknown when the change may have been made",
+      description: `about:blank, or ${PROBLEM_TYPES.outcomeUnknown} when the change may have been made, or ${PROBLEM_TYPES.noSuchOperation}`,
     }),
     title: Type.String(),
     status: Type.Integer(),

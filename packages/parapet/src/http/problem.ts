@@ -1,11 +1,8 @@
 import { STATUS_CODES } from "node:http";
-import { type Problem, STATUS_OF } from "../contract/index.ts";
+import { PROBLEM_TYPES, type Problem, STATUS_OF } from "../contract/index.ts";
 import { type AppError, isOutcomeUnknown } from "../errors/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { HttpReply } from "./route.ts";
-
-/** The type of a problem whose change may have been made: trying again without an Idempotency-Key may make it twice. */
-const OUTCOME_UNKNOWN = "urn:parapet:problem:outcome-unknown";
 
 /** nginx's status for a caller that left before its answer. */
 export const CLIENT_CLOSED_REQUEST = 499;
@@ -14,7 +11,7 @@ export const CLIENT_CLOSED_REQUEST = 499;
 export function toProblemReply(error: AppError, requestId: string): HttpReply {
   const status = error instanceof Refusal ? error.status : STATUS_OF[error.code];
   const problem: Problem = {
-    type: isOutcomeUnknown(error) ? OUTCOME_UNKNOWN : "about:blank",
+    type: toType(error),
     title: status === CLIENT_CLOSED_REQUEST ? "Client Closed Request" : (STATUS_CODES[status] ?? "Error"),
     status,
     code: error.code,
@@ -23,6 +20,11 @@ export function toProblemReply(error: AppError, requestId: string): HttpReply {
     ...(error.violations.length === 0 ? {} : { errors: [...error.violations] }),
   };
   return { status, headers: toProblemHeaders(error, status), body: JSON.stringify(problem) };
+}
+
+function toType(error: AppError): string {
+  const own = error instanceof Refusal ? error.type : undefined;
+  return isOutcomeUnknown(error) ? PROBLEM_TYPES.outcomeUnknown : (own ?? "about:blank");
 }
 
 function toProblemHeaders(error: AppError, status: number): Record<string, string> {

@@ -1,5 +1,5 @@
 import findMyWay from "find-my-way";
-import { isPathTemplate } from "../contract/index.ts";
+import { isPathTemplate, PROBLEM_TYPES } from "../contract/index.ts";
 import { AppError } from "../errors/index.ts";
 import { Refusal } from "./refusal.ts";
 import type { HandledRoute, RawRoute, Route } from "./route.ts";
@@ -42,7 +42,10 @@ export function createRouter(routes: readonly Route[]): Router {
       const endpoint = found?.store as Endpoint | undefined;
       // A parameter that is empty would else match.
       const isCut = endpoint?.raw === undefined && path.length > 1 && path.endsWith("/");
-      if (endpoint === undefined || isCut) throw new AppError("not_found", "there is nothing at this path");
+      if (endpoint === undefined || isCut) {
+        const type = PROBLEM_TYPES.noSuchOperation;
+        throw new Refusal(404, "there is nothing at this path", { code: "not_found", type });
+      }
       return { endpoint, params: found?.params ?? {} };
     },
   };
@@ -51,7 +54,10 @@ export function createRouter(routes: readonly Route[]): Router {
 /** The route of a method. Throws a 405 `Refusal` with `Allow`. */
 export function routeOf({ methods, allow }: Endpoint, method: string): HandledRoute {
   const route = methods.get(method);
-  if (route === undefined) throw new Refusal(405, "this path has no such method", { headers: { allow } });
+  if (route === undefined) {
+    const type = PROBLEM_TYPES.noSuchOperation;
+    throw new Refusal(405, "this path has no such method", { headers: { allow }, type });
+  }
   return route;
 }
 

@@ -1,5 +1,6 @@
-import type { OutgoingHttpHeaders } from "node:http";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
+import type { Transport } from "../client/index.ts";
 import { exchange, type Reply } from "./http-exchange.ts";
 import { socketPair } from "./socket-pair.ts";
 
@@ -18,14 +19,15 @@ export interface InMemoryRequest {
   readonly json?: unknown;
 }
 
-export interface InMemoryClient {
+/** A client, and a transport for the typed ones. */
+export interface InMemoryClient extends Transport {
   request(request: InMemoryRequest): Promise<Reply>;
 }
 
 // Far more than any answer takes that needs no network.
 const TIMEOUT_MS = 10_000;
 
-/** A client of a `node:http` server that reaches it without a port: the server's own parser, no network. */
+/** A client of a `node:http` server that reaches it without a port: the server's own parser, no network. `createClient` takes it for a transport. */
 export function inMemory(server: ConnectionTarget): InMemoryClient {
   const createConnection = (): Duplex => {
     const [client, connection] = socketPair();
@@ -44,5 +46,23 @@ export function inMemory(server: ConnectionTarget): InMemoryClient {
         },
         json === undefined ? body : JSON.stringify(json),
       ),
+    send: async (ctx, { method, path, headers, body }) => {
+      try {
+        const sent = exchange({ method, path, headers, createConnection, signal: ctx.signal }, body);
+        const { status, headers: answered, body: text } = await sent;
+        return { kind: "answer", status, headers: singles(answered), body: Buffer.from(text) };
+      } catch (cause) {
+        return { kind: "failure", mayHaveArrived: true, cause };
+      }
+    },
+    close: async () => {},
   };
+}
+
+function singles(headers: IncomingHttpHeaders): Record<string, string | undefined> {
+  const joined = Object.entries(headers).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.join(", ") : value,
+  ]);
+  return Object.fromEntries(joined);
 }

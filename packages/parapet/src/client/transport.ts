@@ -1,0 +1,34 @@
+import type { Context } from "../context/index.ts";
+
+/** A request as it goes out. Header names are lower case. */
+export interface TransportRequest {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** What came of a request: a whole answer, or none. */
+export type TransportResult =
+  | {
+      readonly kind: "answer";
+      readonly status: number;
+      /** Header names are lower case; of one that came twice, the first or both, joined. */
+      readonly headers: Readonly<Record<string, string | undefined>>;
+      readonly body: Uint8Array;
+    }
+  | {
+      readonly kind: "failure";
+      /** False when it is certain that nothing of the request arrived. */
+      readonly mayHaveArrived: boolean;
+      readonly cause: unknown;
+    };
+
+/** How requests reach a service: over TCP, or within the process. */
+export interface Transport {
+  /** Sends one request once, and follows no redirect. It stops when `ctx` ends, with a failure; it throws nothing. */
+  send(ctx: Context, request: TransportRequest): Promise<TransportResult>;
+  /** Ends all connections, also those that are in use. */
+  close(): Promise<void>;
+}
