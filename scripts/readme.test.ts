@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import test from "node:test";
 import { documentConfig } from "parapet/config";
+import { ordersConfig } from "../services/orders/cmd/server/config.ts";
 import { usersConfig } from "../services/users/cmd/server/config.ts";
 import { ROOT } from "./test-files.ts";
 
@@ -12,10 +13,13 @@ const NOT_FOR_OPERATORS = new Set(["SERVICE_VERSION"]);
 
 test("the README's table has every setting with its default, and no other", () => {
   const documented = Array.from(README.matchAll(/^\| `([A-Z_]+)` +\| (.+?) +\|/gm), ([, name, value]) => [name, value]);
-  const actual = documentConfig(usersConfig)
-    .filter(({ variable }) => !NOT_FOR_OPERATORS.has(variable))
-    .map(({ variable, required, default: value }) => [variable, required ? "required" : value || "unset"]);
-  assert.deepEqual(documented.toSorted(byName), actual.toSorted(byName));
+  const actual = new Map(
+    [usersConfig, ordersConfig]
+      .flatMap((config) => documentConfig(config))
+      .filter(({ variable }) => !NOT_FOR_OPERATORS.has(variable))
+      .map(({ variable, required, default: value }) => [variable, required ? "required" : value || "unset"]),
+  );
+  assert.deepEqual(documented.toSorted(byName), [...actual].toSorted(byName));
 });
 
 test("the README's main.ts is the users service's", () => {

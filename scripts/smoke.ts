@@ -15,6 +15,9 @@ import { ROOT } from "./test-files.ts";
 
 const run = promisify(execFile);
 const DEADLINE_MS = 10_000;
+const SERVICES = readdirSync(join(ROOT, "services"));
+/** Where the other services would be. No service needs them to start. */
+const NEIGHBOURS = Object.fromEntries(SERVICES.map((name) => [`${name.toUpperCase()}_URL`, "http://127.0.0.1:1"]));
 
 /** Runs a service's bundle alone in an empty folder with its servers' URLs set: migrate, serve, leave when asked. */
 async function smoke(service: string, serverUrl: string): Promise<void> {
@@ -25,7 +28,8 @@ async function smoke(service: string, serverUrl: string): Promise<void> {
   try {
     copyFileSync(join(ROOT, "services", service, "dist/server.mjs"), join(folder, "server.mjs"));
     const databaseUrl = Object.assign(new URL(serverUrl), { pathname: `/${database}` }).href;
-    await exercise(folder, { DATABASE_URL: databaseUrl, AMQP_URL: broker.url, PORT: String(await freePort()) });
+    const env = { DATABASE_URL: databaseUrl, AMQP_URL: broker.url, PORT: String(await freePort()) };
+    await exercise(folder, { ...NEIGHBOURS, ...env });
   } finally {
     await broker.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -79,7 +83,7 @@ async function freePort(): Promise<number> {
 
 const server = await openTestDatabase(process.env, AbortSignal.timeout(60_000));
 try {
-  for (const service of readdirSync(join(ROOT, "services"))) {
+  for (const service of SERVICES) {
     await smoke(service, server.url);
     console.log(`ok ${service}`);
   }

@@ -22,6 +22,7 @@ function publishing(t: TestContext, contract: string | undefined) {
     port: 8080,
     databaseUrl: "postgres://127.0.0.1/x",
     amqpUrl: "",
+    neighbours: {},
     workDir: join(dir, "work"),
   };
 }

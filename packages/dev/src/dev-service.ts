@@ -15,6 +15,8 @@ export interface PlacedService extends Service {
   readonly port: number;
   readonly databaseUrl: string;
   readonly amqpUrl: string;
+  /** Where the other services are, by the names of the variables that say so: `USERS_URL`. */
+  readonly neighbours: Readonly<Record<string, string>>;
   /** Where its bundle and whatever else is made of it goes. */
   readonly workDir: string;
 }
@@ -179,6 +181,7 @@ export class DevService {
   #start(args: readonly string[]): ServiceProcess {
     const { service, terminal } = this.#options;
     const env = {
+      ...service.neighbours,
       ...this.#options.env,
       PORT: String(service.port),
       DATABASE_URL: service.databaseUrl,

@@ -11,7 +11,7 @@ import { ensureDatabases } from "./postgres-databases.ts";
 import { servicePorts } from "./service-ports.ts";
 import { type StopSignals, stopSignals } from "./stop-signals.ts";
 import { Terminal } from "./terminal.ts";
-import { findServices, type Service } from "./workspace.ts";
+import { findServices, type Service, urlVariableOf } from "./workspace.ts";
 
 export interface DevOptions {
   /** The workspace. */
@@ -92,12 +92,15 @@ async function runOnDatabase(session: Session, afterKill: boolean): Promise<void
       database.url,
       services.map(({ name }) => name),
     );
+    const urlOf = (index: number) => `http://127.0.0.1:${ports[index]}`;
+    const neighbours = Object.fromEntries(services.map((service, index) => [urlVariableOf(service), urlOf(index)]));
     await runOnBroker(session, database, (broker) =>
       services.map((service, index) => ({
         ...service,
         port: ports[index] ?? 0,
         databaseUrl: urls[index] ?? database.url,
         amqpUrl: broker.url,
+        neighbours,
         workDir: join(home, "services", service.name),
       })),
     );

@@ -1,3 +1,4 @@
+export { parseCursor, toCursor } from "./cursor.ts";
 export { toDateTime } from "./date-time.ts";
 export { type EventContract, type EventData, event } from "./event.ts";
 export type { MessageClaim, Once, OnceClaim, OnceDoor, RequestClaim } from "./once.ts";

@@ -44,7 +44,11 @@ export function serviceLaw(thirdParty: Readonly<Record<string, readonly string[]
       }),
       "internal/handler": room("internal/handler", {
         rooms: ["internal/model", "internal/service", "pkg/client"],
-        modules: ["parapet/http", "parapet/contract", "parapet/errors", "parapet/context"],
+        modules: ["parapet/http", "parapet/messaging", "parapet/contract", "parapet/errors", "parapet/context"],
+      }),
+      "internal/gateway": room("internal/gateway", {
+        rooms: ["internal/model"],
+        modules: ["parapet/client", "parapet/errors", "parapet/context"],
       }),
       "internal/repository": room("internal/repository", {
         rooms: ["internal/model", "pkg/client"],

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { toCursor } from "parapet/contract";
 import { newUser } from "../model/user.ts";
 import { toUserPage, toUserView } from "./user-view.ts";
 
@@ -18,6 +19,9 @@ test("a user's dates are shown as ISO 8601 in UTC", () => {
 });
 
 test("the last page has no cursor, not even an empty one", () => {
-  assert.deepEqual(toUserPage({ users: [ada], nextCursor: "AQ" }), { items: [toUserView(ada)], nextCursor: "AQ" });
-  assert.deepEqual(toUserPage({ users: [], nextCursor: undefined }), { items: [] });
+  assert.deepEqual(toUserPage({ users: [ada], nextAfter: id }), {
+    items: [toUserView(ada)],
+    nextCursor: toCursor(id),
+  });
+  assert.deepEqual(toUserPage({ users: [], nextAfter: undefined }), { items: [] });
 });

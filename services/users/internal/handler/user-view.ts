@@ -1,4 +1,4 @@
-import { toDateTime } from "parapet/contract";
+import { toCursor, toDateTime } from "parapet/contract";
 import type { UserPage as UserPageView, User as UserView } from "../../pkg/client/index.ts";
 import type { User } from "../model/user.ts";
 import type { UserPage } from "../service/user-service.ts";
@@ -9,7 +9,7 @@ export function toUserView(user: User): UserView {
 }
 
 /** A page of users as the contract has it. */
-export function toUserPage({ users, nextCursor }: UserPage): UserPageView {
+export function toUserPage({ users, nextAfter }: UserPage): UserPageView {
   const items = users.map(toUserView);
-  return nextCursor === undefined ? { items } : { items, nextCursor };
+  return nextAfter === undefined ? { items } : { items, nextCursor: toCursor(nextAfter) };
 }

@@ -1,6 +1,5 @@
 import type { Context } from "parapet/context";
 import type { Once } from "parapet/contract";
-import { parseCursor, toCursor } from "../model/cursor.ts";
 import {
   assertExpected,
   changeUser,
@@ -10,12 +9,13 @@ import {
   type User,
   type UserChange,
 } from "../model/user.ts";
+import type { UserRange } from "../model/user-repository.ts";
 import type { UserStore } from "../model/user-store.ts";
 
 export interface UserPage {
   readonly users: readonly User[];
-  /** Where the next page starts; undefined on the last page. */
-  readonly nextCursor: string | undefined;
+  /** The id that the next page comes after; undefined on the last page. */
+  readonly nextAfter: string | undefined;
 }
 
 interface UserServiceDependencies {
@@ -37,14 +37,12 @@ export class UserService {
     this.#now = now;
   }
 
-  /** A page of users, oldest first. Throws `invalid` for a cursor that is not ours. */
-  async list(ctx: Context, { limit, cursor }: { limit: number; cursor?: string }): Promise<UserPage> {
-    const after = cursor === undefined ? undefined : parseCursor(cursor);
+  /** A page of users, oldest first. */
+  async list(ctx: Context, { limit, after }: UserRange): Promise<UserPage> {
     // One more than asked for tells whether there is a next page.
     const found = await this.#store.users.list(ctx, { after, limit: limit + 1 });
     const users = found.slice(0, limit);
-    const last = found.length > limit ? users.at(-1) : undefined;
-    return { users, nextCursor: last && toCursor(last.id) };
+    return { users, nextAfter: found.length > limit ? users.at(-1)?.id : undefined };
   }
 
   /** Throws `not_found`. */

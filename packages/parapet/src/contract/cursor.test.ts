@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
-import { hasCode } from "parapet/errors";
+import { hasCode } from "../errors/index.ts";
 import { parseCursor, toCursor } from "./cursor.ts";
 
 const uuid = fc.uuid();
