@@ -84,7 +84,7 @@ test("G8: names whose servers don't answer delay no other", async (t) => {
   const failing = Promise.allSettled(dead.map(find));
   const startedAt = performance.now();
   assert.equal(await find("live.example.test"), "127.0.0.7");
-  assert.ok(performance.now() - startedAt < 300);
+  assert.ok(performance.now() - startedAt < 800);
   assert.ok((await failing).every(({ status }) => status === "rejected"));
 });
 
@@ -97,7 +97,7 @@ for (const failure of ["none", "SERVFAIL"]) {
     later(t, 60_000);
     const startedAt = performance.now();
     assert.equal(await find("live.example.test"), "127.0.0.7");
-    assert.ok(performance.now() - startedAt < 400);
+    assert.ok(performance.now() - startedAt < 1000);
   });
 }
 
