@@ -15,6 +15,8 @@ const SOAKS: Readonly<Record<string, string>> = {
   inbox: "examples/user-counter.test.ts",
   ladder: "packages/parapet/src/messaging/rabbitmq/retry-ladder.test.ts",
   fire: "services/users/test/under-fire.test.ts",
+  chain: "services/orders/test/chain-under-fire.test.ts",
+  rolling: "services/orders/test/rolling-restart.test.ts",
 };
 const DEFAULT_SEEDS = 100;
 const USAGE = `usage: npm run soak -- [${Object.keys(SOAKS).join(" | ")}] [number of seeds, ${DEFAULT_SEEDS} unless said]`;

@@ -1,10 +1,10 @@
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { eventually, startProcess } from "parapet/testing";
+import { eventually, findCommand, startProcess } from "parapet/testing";
 
 const LOOPBACK = "127.0.0.1";
 /** Debian's `nobody`, as whom it goes on when it is started by root, which it refuses to be. */
@@ -19,7 +19,7 @@ export async function ownPgBouncer(
   databaseUrl: string,
   poolMode: "session" | "transaction",
 ): Promise<string | undefined> {
-  const command = findCommand();
+  const command = findCommand("pgbouncer", "/usr/sbin");
   if (command === undefined) {
     t.skip("there is no pgbouncer on the PATH or in /usr/sbin, and this test needs one");
     return undefined;
@@ -36,11 +36,6 @@ export async function ownPgBouncer(
   await eventually(() => pooler.stderr.includes("process up"));
   url.host = `${LOOPBACK}:${port}`;
   return url.href;
-}
-
-function findCommand(): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
-  return folders.map((folder) => join(folder, "pgbouncer")).find((path) => existsSync(path));
 }
 
 /** All its own defaults, but for where it listens and whom it lets in. */

@@ -14,6 +14,7 @@ import {
   ownRabbit,
   postgresSandbox,
   type RabbitSandbox,
+  Replica,
   rabbitSandbox,
   type ServiceProcess,
   seededRandom,
@@ -46,58 +47,6 @@ const LIFETIME_MS = 600_000;
 const OUTAGE_MS = Number(process.env.SEEDS ?? 5) >= 100 ? 60_000 : 3000;
 /** RabbitMQ writes down a quorum queue seconds after it made it. */
 const SETTLING_MS = 10_000;
-
-/** A process that is started anew whenever it was killed. */
-class Replica {
-  readonly #start: () => ServiceProcess;
-  #process: ServiceProcess;
-  url: string | undefined;
-
-  constructor(start: () => ServiceProcess) {
-    this.#start = start;
-    this.#process = this.#next();
-  }
-
-  async said(msg: string): Promise<void> {
-    await this.#process.line(msg, 30_000);
-  }
-
-  async killAndRestart(): Promise<void> {
-    this.url = undefined;
-    this.#process.kill("SIGKILL");
-    await this.#process.exited;
-    this.#process = this.#next();
-  }
-
-  /** Freezes it, and gives what lets it go on. */
-  freeze(): () => void {
-    const { url } = this;
-    this.url = undefined;
-    this.#process.kill("SIGSTOP");
-    return () => {
-      this.#process.kill("SIGCONT");
-      this.url = url;
-    };
-  }
-
-  async stop(): Promise<void> {
-    this.url = undefined;
-    this.#process.kill();
-    await this.#process.exited;
-  }
-
-  #next(): ServiceProcess {
-    const started = this.#start();
-    started.line("listening").then(
-      ({ port }) => {
-        if (started === this.#process) this.url = `http://127.0.0.1:${port}`;
-      },
-      // Killed before it listened.
-      () => {},
-    );
-    return started;
-  }
-}
 
 interface ChainOptions {
   readonly group: string;

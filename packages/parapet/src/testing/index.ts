@@ -10,6 +10,7 @@ export { type Load, type LoadOptions, type LoadReport, type LoadRequest, startLo
 export { type ManualClock, manualClock } from "./manual-clock.ts";
 export { type OwnRabbit, ownRabbit } from "./own-rabbit.ts";
 export { type OwnRedis, ownRedis } from "./own-redis.ts";
+export { findCommand, sparePort } from "./own-server.ts";
 export {
   dropSandboxTemplates,
   type PostgresSandbox,
@@ -27,6 +28,7 @@ export {
 export { type PeerEnd, type RawConnection, type RawExchange, rawConnection, rawRequest } from "./raw-http.ts";
 export { type RawResponse, type RawResponses, splitResponses } from "./raw-response.ts";
 export { type RedisSandbox, redisSandbox, withoutRedis } from "./redis-sandbox.ts";
+export { Replica } from "./replica.ts";
 export { forEachSeed, type SeededRandom, seededRandom } from "./seeded-random.ts";
 export {
   type ProcessExit,

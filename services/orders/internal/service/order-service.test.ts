@@ -88,6 +88,15 @@ test("what else goes wrong with the users service is not passed over", async () 
   await assert.rejects(place(), withCode("forbidden"));
 });
 
+test("an order that was placed is told again under its key, though its user is gone by now", async () => {
+  const { ctx, service, says, deleted } = setup();
+  const place = () => service.place(ctx, request, testOnce("k"));
+  const { id } = await place();
+  says.answer = false;
+  await deleted("m");
+  await assert.rejects(place(), (thrown) => thrown instanceof Replayed && (thrown.reply as { id: string }).id === id);
+});
+
 test("a user of whom it was heard that it is gone orders nothing, though the users service is behind", async () => {
   const { place, deleted } = setup();
   await deleted("m");

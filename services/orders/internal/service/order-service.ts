@@ -70,10 +70,12 @@ export class OrderService {
    * users service nor what is known here tells.
    */
   async place(ctx: Context, request: NewOrder, once: Once<Order>): Promise<Order> {
-    await this.#assertCustomer(ctx, request.userId);
+    const isThere = await this.#isUser(ctx, request.userId);
     const placed = await this.#store.transaction(
       ctx,
       async (tx) => {
+        // Here, and not before: an order that was placed is told again under its key, though its user is gone by now.
+        if (!isThere) throw noSuchCustomer();
         // Held until the commit: whoever hears that the user is gone finds this order, and cancels it.
         const customer = await tx.customers.hold(ctx, request.userId);
         if (customer.isDeleted) throw noSuchCustomer();
@@ -117,18 +119,16 @@ export class OrderService {
   }
 
   /** The users service knows best. While it is away, whoever is known here was a user when we last heard. */
-  async #assertCustomer(ctx: Context, id: string): Promise<void> {
-    let isThere: boolean;
+  async #isUser(ctx: Context, id: string): Promise<boolean> {
     try {
-      isThere = await this.#users.has(ctx, id);
+      return await this.#users.has(ctx, id);
     } catch (thrown) {
       if (ctx.done !== undefined || !hasCode(thrown, "unavailable", "timeout")) throw thrown;
       const known = await this.#store.customers.find(ctx, id);
       if (known === undefined) throw customerUnknown(thrown);
       ctx.log.debug("the users service does not answer, its events do", { user_id: id, error: thrown });
-      isThere = !known.isDeleted;
+      return !known.isDeleted;
     }
-    if (!isThere) throw noSuchCustomer();
   }
 
   #change(
