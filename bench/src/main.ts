@@ -3,8 +3,9 @@ import { reported } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { data } from "./data.ts";
 import { messaging } from "./messaging/messaging.ts";
+import { types } from "./types/types.ts";
 
-const BENCHES = { data, messaging };
+const BENCHES = { data, messaging, types };
 const USAGE = `usage: npm run bench -- ${Object.keys(BENCHES).join(" | ")} [--quick]`;
 
 process.exitCode = await reported(async () => {

@@ -62,7 +62,8 @@ if (process.argv[2] === "migrate") {
 }
 const server = createServer((request, response) => {
   if (request.url === "/crash") process.exit(3);
-  response.end(JSON.stringify({ greeting, pid: process.pid, drain: process.env.DRAIN_DELAY_MS, amqp: process.env.AMQP_URL }));
+  const { DRAIN_DELAY_MS: drain, AMQP_URL: amqp, PARROT_URL: parrot } = process.env;
+  response.end(JSON.stringify({ greeting, pid: process.pid, drain, amqp, parrot }));
 });
 server.listen(Number(process.env.PORT));
 process.on("SIGTERM", () => {
@@ -132,6 +133,8 @@ export interface Answer {
   readonly pid: number;
   readonly drain: string;
   readonly amqp: string;
+  /** Where a service of the name `parrot` is, if there is one. */
+  readonly parrot?: string;
 }
 
 /** What a scratch service answers. */

@@ -31,7 +31,8 @@ test("every service has its port and its migrated database, and the table says w
   assert.match(run.output, /parrot +\| .*migrating select 1; in postgres:\S+\/parrot/);
   assert.match(run.output, /the server of DATABASE_URL, postgres:\/\/127\.0\.0\.1/);
   for (const [, url] of run.output.matchAll(/ {2}(?:greeter|parrot) +(http:\S+)/g)) {
-    const { amqp, ...answer } = await ask(url ?? "");
+    const { amqp, parrot, ...answer } = await ask(url ?? "");
+    assert.match(run.output, new RegExp(`parrot +http://localhost:${new URL(parrot ?? "").port}\\b`));
     assert.deepEqual({ ...answer, pid: 0 }, { greeting: "hello", pid: 0, drain: "0" });
     assert.ok(run.output.includes(`an embedded broker on ${new URL(amqp).host}`), run.output);
   }
@@ -95,12 +96,17 @@ test("a migration that fails is shown, the old process runs on, and the mended o
   await run.shows(/migrating select 2;/);
 });
 
-test("a service that crashes is shown and started again", async (t) => {
-  const { run, url } = await running(t);
-  const { pid } = await ask(url);
+test("a service that crashes is shown and started again, and the other is left alone", async (t) => {
+  const workspace = new ScratchWorkspace(t);
+  workspace.addService("greeter");
+  workspace.addService("parrot");
+  const run = workspace.run({ DATABASE_URL: postgres.url });
+  const [url, other] = [await run.urlOf("greeter"), await run.urlOf("parrot")];
+  const [{ pid }, before] = [await ask(url), await ask(other)];
   await ask(`${url}/crash`).catch(() => {});
   await run.shows(/greeter ended with code 3; it starts again in 0\.5 s/);
   await askUntil(url, (answer) => answer.pid !== pid);
+  assert.equal((await ask(other)).pid, before.pid);
 });
 
 test("one Ctrl-C, which npm passes on a second time, stops everything and ends with 0", async (t) => {

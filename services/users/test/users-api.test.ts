@@ -1,11 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { Problem } from "parapet/contract";
-import { inMemory } from "parapet/testing";
+import { createClient } from "parapet/client";
+import { api, get, Problem } from "parapet/contract";
+import { hasCode } from "parapet/errors";
+import { createRegistry } from "parapet/metrics";
+import { inMemory, testContext } from "parapet/testing";
 import { Value } from "typebox/value";
 import { MemoryUserStore } from "../internal/repository/memory/memory-user-store.ts";
-import { User, UserPage } from "../pkg/client/index.ts";
+import { ById, User, UserPage, usersApi } from "../pkg/client/index.ts";
 import { usersServer } from "./users-server.ts";
 
 const UNKNOWN_ID = "01932c07-4e2a-7d53-9b1f-6a2f0c8e5d41";
@@ -13,7 +16,7 @@ const john = { name: "John", email: "john@example.com" };
 
 describe("POST /api/v1/users", () => {
   test("a user is created with a first version, and found where the answer says", async () => {
-    const { send } = api();
+    const { send } = onMemory();
     const created = await send("POST", "/api/v1/users", { json: john });
     assert.equal(created.status, 201);
     const user = userOf(created.json());
@@ -24,7 +27,7 @@ describe("POST /api/v1/users", () => {
   });
 
   test("a taken email address is a conflict that names the field", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     await create();
     const refused = await send("POST", "/api/v1/users", { json: { name: "Jo", email: "JOHN@example.com" } });
     assert.equal(refused.status, 409);
@@ -34,7 +37,7 @@ describe("POST /api/v1/users", () => {
   });
 
   test("every field that breaks a rule is named with what it must be, and nothing is stored", async () => {
-    const { send } = api();
+    const { send } = onMemory();
     const refused = await send("POST", "/api/v1/users", { json: { name: " ", email: "john", isAdmin: true } });
     assert.equal(refused.status, 400);
     assert.deepEqual(namesOf(refused.json()), [
@@ -48,25 +51,25 @@ describe("POST /api/v1/users", () => {
 
 describe("GET /api/v1/users/{id}", () => {
   test("an id that is not a UUID is told what an id looks like", async () => {
-    const refused = await api().send("GET", "/api/v1/users/nope");
+    const refused = await onMemory().send("GET", "/api/v1/users/nope");
     assert.equal(refused.status, 400);
     assert.deepEqual(namesOf(refused.json()), [`path id must be a UUID, for example ${UNKNOWN_ID}`]);
   });
 
   test("an id that nobody has is not found", async () => {
-    const missing = await api().send("GET", `/api/v1/users/${UNKNOWN_ID}`);
+    const missing = await onMemory().send("GET", `/api/v1/users/${UNKNOWN_ID}`);
     assert.equal(missing.status, 404);
     assert.equal(problemOf(missing.json()).code, "not_found");
   });
 
   test("an id is read in either case", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const user = await create();
     assert.deepEqual((await send("GET", `/api/v1/users/${user.id.toUpperCase()}`)).json(), user);
   });
 
   test("who has the current version is not sent it again", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const path = `/api/v1/users/${(await create()).id}`;
     const unchanged = await send("GET", path, { headers: { "if-none-match": '"1"' } });
     assert.deepEqual([unchanged.status, unchanged.body, unchanged.headers.etag], [304, "", '"1"']);
@@ -78,7 +81,7 @@ describe("GET /api/v1/users/{id}", () => {
 
 describe("PATCH /api/v1/users/{id}", () => {
   test("what is named changes, what is not stays", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const user = await create();
     const changed = await send("PATCH", `/api/v1/users/${user.id}`, { json: { name: "Johnny" } });
     assert.deepEqual([changed.status, changed.headers.etag], [200, '"2"']);
@@ -87,20 +90,20 @@ describe("PATCH /api/v1/users/{id}", () => {
   });
 
   test("a change that makes no difference keeps the version", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const user = await create();
     const same = await send("PATCH", `/api/v1/users/${user.id}`, { json: john });
     assert.deepEqual([same.status, same.headers.etag, same.json()], [200, '"1"', user]);
   });
 
   test("a change that names nothing is refused", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const user = await create();
     assert.equal((await send("PATCH", `/api/v1/users/${user.id}`, { json: {} })).status, 400);
   });
 
   test("If-Match lets the current version through, alone, in a list, or as *", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const path = `/api/v1/users/${(await create()).id}`;
     for (const [index, match] of ['"1"', '"7", "2"', "*"].entries()) {
       const changed = await send("PATCH", path, { json: { name: match }, headers: { "if-match": match } });
@@ -109,7 +112,7 @@ describe("PATCH /api/v1/users/{id}", () => {
   });
 
   test("If-Match with another version, a weak one or a foreign one is stale, and changes nothing", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const user = await create();
     const path = `/api/v1/users/${user.id}`;
     for (const match of ['"2"', 'W/"1"', '"01"', '"one"', '"1.0", "2"']) {
@@ -125,7 +128,7 @@ describe("PATCH /api/v1/users/{id}", () => {
       fc.asyncProperty(
         fc.array(fc.record({ name: fc.constantFrom("a", "b"), version: fc.nat(5) })),
         async (changes) => {
-          const { send, create } = api();
+          const { send, create } = onMemory();
           let user = await create();
           for (const { name, version } of changes) {
             const headers = { "if-match": `"${version}"` };
@@ -146,7 +149,7 @@ describe("PATCH /api/v1/users/{id}", () => {
 
 describe("DELETE /api/v1/users/{id}", () => {
   test("a deleted user is gone", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const path = `/api/v1/users/${(await create()).id}`;
     const deleted = await send("DELETE", path);
     assert.deepEqual([deleted.status, deleted.body], [204, ""]);
@@ -155,7 +158,7 @@ describe("DELETE /api/v1/users/{id}", () => {
   });
 
   test("If-Match is honoured", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const path = `/api/v1/users/${(await create()).id}`;
     assert.equal((await send("DELETE", path, { headers: { "if-match": '"2"' } })).status, 412);
     assert.equal((await send("DELETE", path, { headers: { "if-match": '"1"' } })).status, 204);
@@ -164,11 +167,11 @@ describe("DELETE /api/v1/users/{id}", () => {
 
 describe("GET /api/v1/users", () => {
   test("no users, an empty last page", async () => {
-    assert.deepEqual((await api().send("GET", "/api/v1/users")).json(), { items: [] });
+    assert.deepEqual((await onMemory().send("GET", "/api/v1/users")).json(), { items: [] });
   });
 
   test("pages follow one another by their cursors, 20 users each unless said", async () => {
-    const { send, create } = api();
+    const { send, create } = onMemory();
     const users: User[] = [];
     for (let n = 1; n <= 21; n++) users.push(await create({ name: `n${n}`, email: `n${n}@example.com` }));
     const first = pageOf((await send("GET", "/api/v1/users")).json());
@@ -178,7 +181,7 @@ describe("GET /api/v1/users", () => {
   });
 
   test("a limit or a cursor that breaks a rule is named", async () => {
-    const { send } = api();
+    const { send } = onMemory();
     for (const [query, field] of [
       ["limit=0", "limit"],
       ["limit=101", "limit"],
@@ -198,7 +201,46 @@ describe("GET /api/v1/users", () => {
   });
 });
 
-function api() {
+describe("the client that the contract makes", () => {
+  test("all operations go there and back without a port, and a problem comes back as the error that it was", async (t) => {
+    const ctx = testContext();
+    const transport = inMemory(usersServer(new MemoryUserStore()).nodeServer);
+    const users = createClient(usersApi, { transport, log: ctx.log, metrics: createRegistry() });
+    t.after(() => users.stop(ctx).then(() => {}));
+    const created = await users.createUser(ctx, { body: john, idempotencyKey: "k" });
+    assert.deepEqual(await users.getUser(ctx, { params: { id: created.id } }), created);
+    assert.deepEqual((await users.listUsers(ctx)).items, [created]);
+    const change = { params: { id: created.id }, body: { name: "Jo" } };
+    const updated = await users.updateUser(ctx, { ...change, expected: 1 });
+    assert.deepEqual([updated.name, updated.version], ["Jo", 2]);
+    await assert.rejects(users.updateUser(ctx, { ...change, expected: 1 }), (thrown) => hasCode(thrown, "stale"));
+    await assert.rejects(users.createUser(ctx, { body: { name: "Al", email: "JOHN@example.com" } }), (thrown) => {
+      assert.ok(hasCode(thrown, "conflict"));
+      assert.deepEqual(
+        thrown.violations.map(({ field }) => field),
+        ["email"],
+      );
+      return true;
+    });
+    await users.deleteUser(ctx, { params: { id: created.id } });
+    await assert.rejects(users.getUser(ctx, { params: { id: created.id } }), (thrown) => hasCode(thrown, "not_found"));
+  });
+
+  test("an operation that the service does not have is a service that is away, and no user who is not there", async (t) => {
+    const ctx = testContext();
+    const later = api("users", {
+      getUser: get("/api/v2/users/{id}", { params: ById, reply: User, errors: ["not_found"] }),
+    });
+    const transport = inMemory(usersServer(new MemoryUserStore()).nodeServer);
+    const users = createClient(later, { transport, log: ctx.log, metrics: createRegistry() });
+    t.after(() => users.stop(ctx).then(() => {}));
+    await assert.rejects(users.getUser(ctx, { params: { id: UNKNOWN_ID } }), (thrown) =>
+      hasCode(thrown, "unavailable"),
+    );
+  });
+});
+
+function onMemory() {
   const client = inMemory(usersServer(new MemoryUserStore()).nodeServer);
   const send = (method: string, path = "", options: { json?: unknown; headers?: Record<string, string> } = {}) =>
     client.request({ method, path, ...options });

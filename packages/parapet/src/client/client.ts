@@ -12,7 +12,6 @@ import {
   createRetry,
   createRetryBudget,
   createTimeout,
-  wasTurnedAway,
 } from "../resilience/index.ts";
 import { type Instruments, instrumentsOf } from "./instruments.ts";
 import { type AnyCall, type CallOf, deadlineHeaders, OperationCodec } from "./operation-call.ts";
@@ -215,7 +214,7 @@ function notReached(dependency: string, cause: unknown): AppError {
 
 /** For who asked, as a commit whose answer was lost. */
 function withUnknownOutcome(thrown: unknown): unknown {
-  if (!hasCode(thrown, "unavailable", "timeout") || wasTurnedAway(thrown)) return thrown;
+  if (!hasCode(thrown, "unavailable", "timeout")) return thrown;
   const { code, message, fields } = thrown;
   return new AppError(code, message, { cause: thrown, fields: { ...fields, outcome: "unknown" } });
 }

@@ -3,6 +3,7 @@ export { describeStatements } from "./describe-statements.ts";
 export { eventually } from "./eventually.ts";
 export { type FaultProxy, faultProxy } from "./fault-proxy.ts";
 export { type Faults, faulty, type MethodOf } from "./faulty.ts";
+export { assertHardlySlower, type SideBySide, secondOf } from "./hardly-slower.ts";
 export type { Reply } from "./http-exchange.ts";
 export { type ImportLaw, importBreaches, type RoomLaw, serviceLaw } from "./import-law.ts";
 export { type ConnectionTarget, type InMemoryClient, type InMemoryRequest, inMemory } from "./in-memory.ts";
