@@ -1,11 +1,10 @@
-import { buildServices, reported } from "@parapet/dev";
+import { buildServices, reported, untilInterrupted } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { openTestBroker } from "./test-broker.ts";
 import { openTestDatabase } from "./test-database.ts";
 import { ROOT, testFiles } from "./test-files.ts";
 import { findTestRedis } from "./test-redis.ts";
 import { runTests, totals } from "./test-run.ts";
-import { untilInterrupted } from "./until-interrupted.ts";
 
 /** The tests that draw from seeds, by the word that asks for them. */
 const SOAKS: Readonly<Record<string, string>> = {

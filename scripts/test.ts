@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildServices, reported } from "@parapet/dev";
+import { buildServices, reported, untilInterrupted } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { faultLedger, type TestResult, unknownFaults } from "./fault-ledger.ts";
 import { openTestBroker } from "./test-broker.ts";
@@ -9,7 +9,6 @@ import { openTestDatabase } from "./test-database.ts";
 import { ROOT, TEST_CONCURRENCY, testFiles } from "./test-files.ts";
 import { findTestRedis } from "./test-redis.ts";
 import { runTests, type TestRun, totals } from "./test-run.ts";
-import { untilInterrupted } from "./until-interrupted.ts";
 
 const USAGE = "usage: npm test -- [part of a path …] [--test-name-pattern <regular expression>]";
 const LEDGER = join(ROOT, "docs/faults.md");

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { reported } from "@parapet/dev";
+import { reported, untilInterrupted } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import { data } from "./data.ts";
 import { messaging } from "./messaging/messaging.ts";
@@ -22,13 +22,4 @@ function parseArguments() {
     throw new AppError("invalid", USAGE, { cause });
   }
   throw new AppError("invalid", USAGE);
-}
-
-/** Aborts on a signal, so that all that was started is stopped. One Ctrl-C may arrive twice: npm passes it on. */
-function untilInterrupted(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(name, () => controller.abort(new AppError("canceled", "interrupted")));
-  }
-  return controller.signal;
 }

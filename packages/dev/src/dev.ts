@@ -9,7 +9,7 @@ import { DevService, type PlacedService } from "./dev-service.ts";
 import { overview } from "./overview.ts";
 import { ensureDatabases } from "./postgres-databases.ts";
 import { servicePorts } from "./service-ports.ts";
-import { type StopSignals, stopSignals } from "./stop-signals.ts";
+import { EXIT_INTERRUPTED, type StopSignals, stopSignals } from "./stop-signals.ts";
 import { Terminal } from "./terminal.ts";
 import { findServices, type Service, urlVariableOf } from "./workspace.ts";
 
@@ -31,8 +31,6 @@ interface Session {
   /** What a second Ctrl-C does. */
   readonly kills: (() => void)[];
 }
-
-const EXIT_KILLED = 130;
 
 /**
  * Runs every service of the workspace on a PostgreSQL that is there or started here, until Ctrl-C: built, migrated,
@@ -156,5 +154,5 @@ async function failureOf(database: DatabaseServer): Promise<never> {
 
 function killAll(kills: readonly (() => void)[]): void {
   for (const kill of kills) kill();
-  process.exit(EXIT_KILLED);
+  process.exit(EXIT_INTERRUPTED);
 }

@@ -4,4 +4,5 @@ export { type DevOptions, dev } from "./dev.ts";
 export { type EmbeddedBroker, type EmbeddedBrokerOptions, startEmbeddedBroker } from "./embedded-broker.ts";
 export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostgres } from "./embedded-postgres.ts";
 export { reported } from "./reported.ts";
+export { untilInterrupted } from "./stop-signals.ts";
 export { formatTable } from "./table.ts";

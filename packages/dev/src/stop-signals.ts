@@ -2,6 +2,8 @@ import { AppError } from "parapet/errors";
 
 // One Ctrl-C arrives twice under `npm start`: from the terminal, and passed on by npm.
 const ECHO_MS = 500;
+/** 128 and SIGINT's number, as shells have it. */
+export const EXIT_INTERRUPTED = 130;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface StopSignals {
@@ -33,4 +35,9 @@ export function stopSignals(onAgain: () => void): StopSignals {
       for (const name of SIGNALS) process.off(name, onSignal);
     },
   };
+}
+
+/** For a command: aborts at the first signal, so that all that was started is stopped; a second one ends the process at once. */
+export function untilInterrupted(): AbortSignal {
+  return stopSignals(() => process.exit(EXIT_INTERRUPTED)).signal;
 }

@@ -22,19 +22,27 @@ import {
 const DEADLINE_MS = 1500;
 const Count = row({ count: "int4" });
 
-/** Stands where the users service would be, and behaves as the test says. */
-async function usersInPlace(t: TestContext, answer: RequestListener) {
-  const state = { answer, requests: 0 };
+/** Stands where the users service would be, and behaves as the test says; without an answer it is stopped. */
+async function usersInPlace(t: TestContext, answer: RequestListener | undefined) {
+  const state = { answer: answer ?? isThere, requests: 0 };
   const server = createServer((request, response) => {
     state.requests++;
     state.answer(request, response);
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => {
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  const stop = () => {
     server.closeAllConnections();
-    server.close();
-  });
-  return { state, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+    return new Promise<void>((resolve) => void server.close(() => resolve()));
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  if (answer === undefined) await stop();
+  t.after(stop);
+  const comeBack = async () => {
+    state.answer = isThere;
+    if (!server.listening) await listen(port);
+  };
+  return { state, comeBack, url: `http://127.0.0.1:${port}` };
 }
 
 const isThere: RequestListener = ({ url = "" }, response) => {
@@ -52,6 +60,7 @@ const isThere: RequestListener = ({ url = "" }, response) => {
 };
 
 for (const [what, answer] of [
+  ["is stopped", undefined],
   [
     "is slow, ten seconds and more",
     (request, response) => void setTimeout(() => isThere(request, response), 10_000).unref(),
@@ -66,9 +75,9 @@ for (const [what, answer] of [
     },
   ],
   ["has a bug", (_, response) => response.writeHead(500).end()],
-] as const satisfies readonly (readonly [string, RequestListener])[]) {
+] as const satisfies readonly (readonly [string, RequestListener | undefined])[]) {
   test(`while the users service ${what}, who is known may order in time, others hear 503, and all is well when it is back`, async (t) => {
-    const { state, url } = await usersInPlace(t, answer);
+    const { state, comeBack, url } = await usersInPlace(t, answer);
     const orders = await startOrders(t, { usersUrl: url });
     const known = Array.from({ length: 20 }, () => randomUUID());
     await hearOf(orders, ...known);
@@ -103,7 +112,7 @@ for (const [what, answer] of [
     );
     assert.equal(count, report.ok);
 
-    state.answer = isThere;
+    await comeBack();
     const backAt = performance.now();
     await eventually(async () => (await placing(orders, randomUUID())).status === 201, 5000);
     assert.ok(performance.now() - backAt < 2000, `${performance.now() - backAt} ms`);
