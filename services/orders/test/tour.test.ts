@@ -17,15 +17,11 @@ test("the README's tour does what it says when it is pasted", async (t) => {
   const amqpUrl = await ownBroker(t);
   const users = await startUsers(t, amqpUrl);
   const orders = await startOrders(t, { usersUrl: users.url, amqpUrl });
-  const commands = tour()
-    .replaceAll("localhost:8080", users.url)
-    .replaceAll("localhost:8081", orders.url)
-    .replaceAll(/^(curl .*)$/gm, "$1; echo");
+  const commands = tour().replaceAll("localhost:8080", users.url).replaceAll("localhost:8081", orders.url);
   const { stdout } = await promisify(execFile)("bash", ["-c", commands], { timeout: 20_000 });
-  const [paid, refused, left, page, nope, openapi] = stdout.split("\n");
+  const [paid, refused, page, nope, openapi] = stdout.split("\n");
   assert.equal(JSON.parse(paid ?? "").status, "paid");
   assert.equal(JSON.parse(refused ?? "").status, 409);
-  assert.equal(left, "");
   const { items } = JSON.parse(page ?? "") as { items: { status: string; cancelReason?: string }[] };
   assert.deepEqual(
     items.map(({ status, cancelReason }) => [status, cancelReason]),
