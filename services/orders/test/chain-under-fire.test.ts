@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { queuesOf } from "parapet/messaging";
 import { type Database, row, sql } from "parapet/postgres";
 import {
+  announcedIn,
   eventually,
   type FaultProxy,
   faultProxy,
@@ -22,7 +23,6 @@ import {
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
 import type { Order } from "../pkg/client/index.ts";
-import { announcedIn } from "./announced.ts";
 import { ChainLedger } from "./chain-ledger.ts";
 import { chainProblems, type Outcome } from "./chain-problems.ts";
 import { ORDERS, USERS } from "./orders-process.ts";

@@ -12,10 +12,17 @@ import {
   replyTo,
   statement,
 } from "@parapet/wire";
-import { eventually, faultProxy, forEachSeed, postgresSandbox, startService, type TestScope } from "parapet/testing";
+import {
+  announcedIn,
+  eventually,
+  faultProxy,
+  forEachSeed,
+  postgresSandbox,
+  startService,
+  type TestScope,
+} from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
 import type { User } from "../pkg/client/index.ts";
-import { announcedIn } from "./announced.ts";
 import { firedInTime } from "./fired-in-time.ts";
 import { publishedEvents, typesOf } from "./published-events.ts";
 import { counted } from "./scrape.ts";

@@ -9,6 +9,7 @@ import { bundleFile } from "@parapet/dev";
 import { queuesOf } from "parapet/messaging";
 import { row, sql } from "parapet/postgres";
 import {
+  announcedIn,
   eventually,
   forEachSeed,
   ownRabbit,
@@ -22,7 +23,6 @@ import {
   testContext,
 } from "parapet/testing";
 import { migrations } from "../migrations/index.ts";
-import { announcedIn } from "./announced.ts";
 import { FireLedger } from "./fire-ledger.ts";
 import { observeUsers, type PublishedEvent, publishedEvents, takeEvents } from "./published-events.ts";
 import { sendJson, userOf } from "./users-json.ts";

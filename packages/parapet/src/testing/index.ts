@@ -1,3 +1,4 @@
+export { announcedIn } from "./announced.ts";
 export { type BrokerFixture, brokerSuite } from "./broker-suite.ts";
 export { describeStatements } from "./describe-statements.ts";
 export { eventually } from "./eventually.ts";

@@ -1,5 +1,6 @@
 import type { Context } from "parapet/context";
 import type { Once } from "parapet/contract";
+import { MemoryOnceTransactions } from "parapet/idempotency";
 import { afterHearing, type Customer } from "../../model/customer.ts";
 import { type Order, orderNotFound } from "../../model/order.ts";
 import type {
@@ -11,19 +12,13 @@ import type {
 } from "../../model/order-repository.ts";
 import type { OrderFact, OrderStore, OrderTransaction } from "../../model/order-store.ts";
 
-interface KeptReply {
-  readonly fingerprint: string;
-  readonly reply: string;
-}
-
 /** Keeps orders in this process: for tests. One transaction runs at a time. */
 export class MemoryOrderStore implements OrderStore {
   /** What the committed transactions announced, oldest first. */
   readonly facts: OrderFact[] = [];
   readonly #orders = new MemoryOrders();
   readonly #customers = new MemoryCustomers();
-  readonly #replies = new Map<string, KeptReply>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #transactions = new MemoryOnceTransactions();
 
   get orders(): OrderReader {
     return this.#orders;
@@ -33,29 +28,20 @@ export class MemoryOrderStore implements OrderStore {
     return this.#customers;
   }
 
-  transaction<T>(ctx: Context, work: (tx: OrderTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
-    const done = this.#turn.then(() => this.#transact(ctx, work, once));
-    this.#turn = done.catch(() => {});
-    return done;
-  }
-
-  async #transact<T>(ctx: Context, work: (tx: OrderTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
-    ctx.throwIfDone();
-    const claim = once?.take();
-    const fingerprint = claim?.kind === "request" ? claim.fingerprint : "";
-    const name = JSON.stringify({ ...claim, fingerprint: undefined });
-    const kept = claim && this.#replies.get(name);
-    if (kept !== undefined && kept.fingerprint !== fingerprint) once?.refuseMismatch();
-    if (kept !== undefined) once?.replay(kept.reply);
+  async transaction<T>(ctx: Context, work: (tx: OrderTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
     const facts: OrderFact[] = [];
-    const tx = { orders: this.#orders, customers: this.#customers, announce: (fact: OrderFact) => facts.push(fact) };
-    const undo = [this.#orders.remember(), this.#customers.remember()];
-    const result = await work(tx).catch((thrown) => {
-      for (const restore of undo) restore();
-      throw thrown;
+    const [orders, customers] = [this.#orders, this.#customers];
+    const result = await this.#transactions.run(ctx, {
+      work: () => work({ orders, customers, announce: (fact) => facts.push(fact) }),
+      remember: () => {
+        const restores = [orders.remember(), customers.remember()];
+        return () => {
+          for (const restore of restores) restore();
+        };
+      },
+      once,
     });
     this.facts.push(...facts);
-    if (once && claim) this.#replies.set(name, { fingerprint, reply: once.encode(result) });
     return result;
   }
 }

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { describeStatements, postgresSandbox } from "parapet/testing";
+import { announcedIn, describeStatements, postgresSandbox } from "parapet/testing";
 import { migrations } from "../../../migrations/index.ts";
-import { announcedIn } from "../../../test/announced.ts";
 import { orderStoreSuite } from "../../model/order-store.suite.ts";
 import { PostgresOrderStore } from "./postgres-order-store.ts";
 

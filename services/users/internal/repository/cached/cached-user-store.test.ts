@@ -4,9 +4,16 @@ import { crc32 } from "node:zlib";
 import { createCache } from "parapet/cache";
 import { AppError, hasCode } from "parapet/errors";
 import { createRegistry } from "parapet/metrics";
-import { eventually, faulty, postgresSandbox, redisSandbox, testContext, withoutRedis } from "parapet/testing";
+import {
+  announcedIn,
+  eventually,
+  faulty,
+  postgresSandbox,
+  redisSandbox,
+  testContext,
+  withoutRedis,
+} from "parapet/testing";
 import { migrations } from "../../../migrations/index.ts";
-import { announcedIn } from "../../../test/announced.ts";
 import { changeUser, newUser, type User } from "../../model/user.ts";
 import type { UserReader } from "../../model/user-repository.ts";
 import { userStoreSuite } from "../../model/user-store.suite.ts";

@@ -1,46 +1,29 @@
 import type { Context } from "parapet/context";
 import type { Once } from "parapet/contract";
+import { MemoryOnceTransactions } from "parapet/idempotency";
 import { emailKey, emailTaken, type User, userNotFound } from "../../model/user.ts";
 import type { UserRange, UserReader, UserRepository } from "../../model/user-repository.ts";
 import type { UserFact, UserStore, UserTransaction } from "../../model/user-store.ts";
-
-interface KeptReply {
-  readonly fingerprint: string;
-  readonly reply: string;
-}
 
 /** Keeps users in this process: for tests. One transaction runs at a time. */
 export class MemoryUserStore implements UserStore {
   /** What the committed transactions announced, oldest first. */
   readonly facts: UserFact[] = [];
   readonly #users = new MemoryUserRepository();
-  readonly #replies = new Map<string, KeptReply>();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #transactions = new MemoryOnceTransactions();
 
   get users(): UserReader {
     return this.#users;
   }
 
-  transaction<T>(ctx: Context, work: (tx: UserTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
-    const done = this.#turn.then(() => this.#transact(ctx, work, once));
-    this.#turn = done.catch(() => {});
-    return done;
-  }
-
-  async #transact<T>(ctx: Context, work: (tx: UserTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
-    ctx.throwIfDone();
-    const claim = once?.take();
-    const fingerprint = claim?.kind === "request" ? claim.fingerprint : "";
-    const name = JSON.stringify({ ...claim, fingerprint: undefined });
-    const kept = claim && this.#replies.get(name);
-    if (kept !== undefined && kept.fingerprint !== fingerprint) once?.refuseMismatch();
-    if (kept !== undefined) once?.replay(kept.reply);
+  async transaction<T>(ctx: Context, work: (tx: UserTransaction) => Promise<T>, once?: Once<T>): Promise<T> {
     const facts: UserFact[] = [];
-    const result = await this.#users.undoingFailure(() =>
-      work({ users: this.#users, announce: (fact) => facts.push(fact) }),
-    );
+    const result = await this.#transactions.run(ctx, {
+      work: () => work({ users: this.#users, announce: (fact) => facts.push(fact) }),
+      remember: () => this.#users.remember(),
+      once,
+    });
     this.facts.push(...facts);
-    if (once && claim) this.#replies.set(name, { fingerprint, reply: once.encode(result) });
     return result;
   }
 }
@@ -48,15 +31,12 @@ export class MemoryUserStore implements UserStore {
 class MemoryUserRepository implements UserRepository {
   #users = new Map<string, User>();
 
-  /** Runs `work`; when it throws, all is as before. */
-  async undoingFailure<T>(work: () => Promise<T>): Promise<T> {
+  /** Gives what makes all as it is now. */
+  remember(): () => void {
     const before = new Map(this.#users);
-    try {
-      return await work();
-    } catch (thrown) {
+    return () => {
       this.#users = before;
-      throw thrown;
-    }
+    };
   }
 
   async list(ctx: Context, { after = "", limit }: UserRange): Promise<User[]> {
