@@ -48,11 +48,11 @@ test("what the url says itself goes before what we say", async (t) => {
   const { url } = await postgresSandbox(t);
   const theirs = new URL(url);
   theirs.searchParams.set("application_name", "theirs");
-  theirs.searchParams.set("statement_timeout", "99");
+  theirs.searchParams.set("statement_timeout", "9999");
   theirs.searchParams.set("options", "-c lock_timeout=77 --idle-in-transaction-session-timeout=88 -c work_mem=1MB");
   const settings = await settingsOf(t, theirs.href);
   assert.equal(settings.get("application_name"), "theirs");
-  assert.equal(settings.get("statement_timeout"), "99");
+  assert.equal(settings.get("statement_timeout"), "9999");
   assert.equal(settings.get("lock_timeout"), "77");
   assert.equal(settings.get("idle_in_transaction_session_timeout"), "88");
   assert.equal(settings.get("work_mem"), "1024");
