@@ -164,11 +164,18 @@ test(
   },
 );
 
+/** What runs in a test. */
+const servers = new WeakMap<TestContext, readonly EmbeddedPostgres[]>();
+
 /** A folder that does not exist yet, below one that goes with the test. */
 function dataFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "parapet-test-"));
   chmodSync(folder, 0o755);
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  // What runs there was started later, and would be stopped later, as it is writing.
+  t.after(async () => {
+    for (const server of servers.get(t) ?? []) await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
   return join(folder, "postgres");
 }
 
@@ -187,6 +194,7 @@ function closedProject(t: TestContext): string {
 
 async function started(t: TestContext, options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const postgres = await startEmbeddedPostgres(options);
+  servers.set(t, [...(servers.get(t) ?? []), postgres]);
   t.after(() => postgres.stop());
   return postgres;
 }
