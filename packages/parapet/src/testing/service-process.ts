@@ -177,14 +177,26 @@ function commandOf(main: ServiceMain): readonly string[] {
 
 const running = new Set<ChildProcess>();
 
-/** A test process that exits in the middle of a test takes its services with it. */
+/** What ends a test in the middle: `node --test` sends SIGTERM after a time-out or a Ctrl-C. */
+const ENDS = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** A test process that ends in the middle of a test takes its services with it. */
 function killWithRunner(child: ChildProcess): void {
-  if (running.size === 0) process.once("exit", killRunning);
+  if (running.size === 0) watchRunner("on");
   running.add(child);
   child.once("exit", () => {
     running.delete(child);
-    if (running.size === 0) process.off("exit", killRunning);
+    if (running.size === 0) watchRunner("off");
   });
+}
+
+function watchRunner(change: "on" | "off"): void {
+  process[change]("exit", killRunning);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process[change](signal, endRunner);
+}
+
+function endRunner(signal: "SIGINT" | "SIGTERM"): void {
+  process.exit(ENDS[signal]);
 }
 
 function killRunning(): void {
