@@ -69,7 +69,7 @@ export async function replay(
 /** Deletes messages, and prints which. */
 export async function drop(ctx: Context, parking: Parking, selection: Selection): Promise<void> {
   await eachOf(ctx, parking, selection, async (parked) => {
-    parked.drop();
+    await parked.drop();
     print(parking, `dropped ${nameOf(parked)}`);
   });
 }

@@ -1,4 +1,4 @@
-import { type Context, orDone, withTimeout } from "../../context/index.ts";
+import { type Context, orDone, sleep, withTimeout } from "../../context/index.ts";
 import { AppError } from "../../errors/index.ts";
 import { assertBrokerUrl } from "../broker-url.ts";
 import type { ReceivedMessage } from "../message.ts";
@@ -32,12 +32,15 @@ export interface ParkedDelivery {
    * Throws `not_found` when the group has no queue, and `unavailable` or `timeout` when the broker does not take it.
    */
   replay(newId?: string): Promise<void>;
-  /** Deletes it. */
-  drop(): void;
+  /** Deletes it, and returns when the broker has heard of it. Throws `unavailable` or `timeout`. */
+  drop(): Promise<void>;
 }
 
 /** For each answer of the broker, and for the goodbye. */
 const ANSWER_MS = 5000;
+/** For the queue to have again what was given back, if nobody else takes it meanwhile; and between two looks. */
+const RETURN_MS = 1000;
+const LOOK_MS = 10;
 /** For the confirm of a replay, also from a broker that takes nothing now. */
 const REPLAY_MS = 10_000;
 const NO_SUCH_QUEUE = 404;
@@ -74,6 +77,9 @@ class Parking {
   readonly #channel: AmqpChannel;
   readonly #publisher: RabbitPublisher;
   #isChannelOpen = true;
+  /** What is here and was not settled, and what is behind it in the queue. */
+  #held = 0;
+  #behind = 0;
 
   private constructor(ctx: Context, group: string, connection: RabbitConnection, channel: AmqpChannel) {
     this.#ctx = ctx;
@@ -117,13 +123,15 @@ class Parking {
   async next(): Promise<ParkedDelivery | undefined> {
     const parked = await this.#answer(() => this.#channel.get(this.#queues.parking));
     if (parked === false) return undefined;
+    this.#held++;
+    this.#behind = parked.fields.messageCount;
     return {
       message: toReceived(parked),
       failures: failuresOf(parked),
       ...failureOf(parked),
       remaining: parked.fields.messageCount,
       replay: (newId) => this.#replay(parked, newId),
-      drop: () => this.#channel.ack(parked),
+      drop: () => this.#drop(parked),
     };
   }
 
@@ -138,9 +146,27 @@ class Parking {
   }
 
   async #giveBack(): Promise<void> {
-    // A channel that closes gives back too, but later, and who looks next would miss it.
     this.#channel.nackAll(true);
+    // A queue writes down first what it is given back, and has it a moment later: who looks at once would miss it.
+    const giveUpAt = performance.now() + RETURN_MS;
+    while ((await this.#ready()) < this.#held + this.#behind && performance.now() < giveUpAt)
+      await sleep(this.#ctx, LOOK_MS);
     await this.#channel.close();
+  }
+
+  async #ready(): Promise<number> {
+    return (await this.#channel.checkQueue(this.#queues.parking)).messageCount;
+  }
+
+  async #drop(parked: AmqpDelivery): Promise<void> {
+    this.#settle(parked);
+    // Answered behind it.
+    await this.#answer(() => this.#ready());
+  }
+
+  #settle(parked: AmqpDelivery): void {
+    this.#channel.ack(parked);
+    this.#held--;
   }
 
   async #replay(parked: AmqpDelivery, newId: string | undefined): Promise<void> {
@@ -152,7 +178,7 @@ class Parking {
       properties: toReplay(parked, newId),
     };
     await withTimeout(this.#ctx, REPLAY_MS, (ctx) => this.#publisher.publish(ctx, publication));
-    this.#channel.ack(parked);
+    this.#settle(parked);
   }
 
   async #answer<T>(ask: () => Promise<T>): Promise<T> {
