@@ -89,16 +89,6 @@ for (const [what, answer] of [
   });
 }
 
-test("H7: a service to which no connection comes about is given up after half a second, and another attempt", async (t) => {
-  // An address of TEST-NET-1 (RFC 5737), where nobody answers, or nobody can be sent to.
-  const ctx = testContext();
-  const options = { baseUrl: "http://192.0.2.1:81", log: ctx.log, metrics: createRegistry(), timeoutMs: 3000 };
-  const client = createClient(thingsApi, options);
-  t.after(() => client.stop(testContext()).then(() => {}));
-  const { ms, thrown } = await timed(() => client.makeThing(ctx));
-  assert.ok(hasCode(thrown, "unavailable") && ms < 2000, `${ms} ms, ${thrown}`);
-});
-
 test("H7: no more than the places and those that may wait are taken by a service that hangs", async (t) => {
   const { state, port } = await service(t, () => {});
   const { client, ctx } = clientOf(t, port, 600);

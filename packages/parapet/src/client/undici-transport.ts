@@ -16,6 +16,7 @@ export interface UndiciTransportOptions {
  * (Node's own servers: 5 s; RFC 9112, 9.3.1.)
  */
 const KEEP_ALIVE_MS = 4000;
+/** A second by the clock: undici's own timers go by the half second, and round up. */
 const CONNECT_TIMEOUT_MS = 500;
 
 /** Opens a pool of connections. undici is loaded here, so that who calls nobody does not pay for it. */
@@ -46,6 +47,7 @@ class UndiciTransport implements Transport {
   }
 
   async send(ctx: Context, { method, path, headers, body }: TransportRequest): Promise<TransportResult> {
+    if (ctx.done !== undefined) return { kind: "failure", mayHaveArrived: false, cause: ctx.done };
     // What undici also takes for a signal, and costs a tenth of one.
     const signal = new EventEmitter();
     const off = ctx.onDone((reason) => signal.emit("abort", reason));
