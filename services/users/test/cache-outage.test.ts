@@ -84,9 +84,9 @@ test("D1: under load Redis is killed and comes back: no request fails, and withi
 
   await redis.restart();
   const backMs = await untilCached(service, ids[1]);
-  const { ok, failures } = await load.stop();
-  assert.deepEqual(failures, {});
-  assert.ok(ok > 50, `${ok} requests`);
+  // A quick return leaves little time for requests.
+  await eventually(() => load.report().ok > 50);
+  assert.deepEqual((await load.stop()).failures, {});
   const awayMs = medianMs(away).toFixed(1);
   t.diagnostic(`a miss ${outage.missMs.toFixed(1)} ms, without Redis ${awayMs} ms, back in ${Math.round(backMs)} ms`);
 });
