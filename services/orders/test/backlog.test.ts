@@ -82,7 +82,12 @@ test("E16: with a hundred thousand messages in its queue at its start memory sta
   await busy.line("messages are taken");
   await Promise.all([secondOf(t, loadOn(busy, read)), secondOf(t, loadOn(calm, calmRead))]);
   const before = await waiting();
-  await assertHardlySlower(t, { busy: loadOn(busy, read), calm: loadOn(calm, calmRead), times: 2 });
+  // A request waits for the handlers that are at work when it comes; what counts is that it never waits for many.
+  await assertHardlySlower(t, {
+    busy: loadOn(busy, read),
+    calm: loadOn(calm, calmRead),
+    times: { p50: 3.5, p99: 2 },
+  });
   const [left, mib, calmMib] = [await waiting(), await residentMib(busy), await residentMib(calm)];
   t.diagnostic(`${mib} MiB, and ${calmMib} in a calm process; ${before - left} messages handled meanwhile`);
   assert.ok(left > 0 && before - left > 500, `${left} left of ${before}`);
