@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
-import { startEmbeddedBroker } from "@parapet/dev";
+import { startEmbeddedBroker, urlVariableOf } from "@parapet/dev";
 import { AppError } from "parapet/errors";
 import pg from "pg";
 import { openTestDatabase } from "./test-database.ts";
@@ -17,7 +17,7 @@ const run = promisify(execFile);
 const DEADLINE_MS = 10_000;
 const SERVICES = readdirSync(join(ROOT, "services"));
 /** Where the other services would be. No service needs them to start. */
-const NEIGHBOURS = Object.fromEntries(SERVICES.map((name) => [`${name.toUpperCase()}_URL`, "http://127.0.0.1:1"]));
+const NEIGHBOURS = Object.fromEntries(SERVICES.map((name) => [urlVariableOf({ name }), "http://127.0.0.1:1"]));
 
 /** Runs a service's bundle alone in an empty folder with its servers' URLs set: migrate, serve, leave when asked. */
 async function smoke(service: string, serverUrl: string): Promise<void> {

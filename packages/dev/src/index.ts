@@ -6,3 +6,4 @@ export { type EmbeddedPostgres, type EmbeddedPostgresOptions, startEmbeddedPostg
 export { reported } from "./reported.ts";
 export { untilInterrupted } from "./stop-signals.ts";
 export { formatTable } from "./table.ts";
+export { urlVariableOf } from "./workspace.ts";

@@ -62,6 +62,6 @@ function manifestOf({ dir }: Service): Manifest {
 }
 
 /** Where a service finds another one: the name of the variable, `USERS_URL`. */
-export function urlVariableOf({ name }: Service): string {
+export function urlVariableOf({ name }: Pick<Service, "name">): string {
   return `${name.toUpperCase().replaceAll("-", "_")}_URL`;
 }

@@ -1,3 +1,3 @@
 export { type Client, type ClientOptions, createClient, type OperationsOf } from "./client.ts";
 export type { CallOf } from "./operation-call.ts";
-export type { Transport, TransportRequest, TransportResult } from "./transport.ts";
+export { singleHeaders, type Transport, type TransportRequest, type TransportResult } from "./transport.ts";

@@ -14,7 +14,7 @@ export type TransportResult =
   | {
       readonly kind: "answer";
       readonly status: number;
-      /** Header names are lower case; of one that came twice, the first or both, joined. */
+      /** Header names are lower case; see `singleHeaders`. */
       readonly headers: Readonly<Record<string, string | undefined>>;
       readonly body: Uint8Array;
     }
@@ -31,4 +31,15 @@ export interface Transport {
   send(ctx: Context, request: TransportRequest): Promise<TransportResult>;
   /** Ends all connections, also those that are in use. */
   close(): Promise<void>;
+}
+
+/** Headers as a transport gives them: one that came more than once is one, joined by commas (RFC 9110, 5.3). */
+export function singleHeaders(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): Record<string, string | undefined> {
+  const joined = Object.entries(headers).map(([name, value]) => [
+    name,
+    Array.isArray(value) ? value.join(", ") : value,
+  ]);
+  return Object.fromEntries(joined);
 }

@@ -2,7 +2,7 @@ import { EventEmitter } from "node:events";
 import type { Pool } from "undici";
 import type { Context } from "../context/index.ts";
 import { createLookup } from "./lookup.ts";
-import type { Transport, TransportRequest, TransportResult } from "./transport.ts";
+import { singleHeaders, type Transport, type TransportRequest, type TransportResult } from "./transport.ts";
 
 export interface UndiciTransportOptions {
   readonly baseUrl: URL;
@@ -60,7 +60,7 @@ class UndiciTransport implements Transport {
         signal,
       });
       const bytes = await answer.body.bytes();
-      return { kind: "answer", status: answer.statusCode, headers: single(answer.headers), body: bytes };
+      return { kind: "answer", status: answer.statusCode, headers: singleHeaders(answer.headers), body: bytes };
     } catch (cause) {
       return { kind: "failure", mayHaveArrived: !isOfConnecting(cause), cause };
     } finally {
@@ -71,14 +71,6 @@ class UndiciTransport implements Transport {
   async close(): Promise<void> {
     await this.#pool.destroy();
   }
-}
-
-function single(headers: Readonly<Record<string, string | string[] | undefined>>): Record<string, string | undefined> {
-  const entries = Object.entries(headers).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.join(", ") : value,
-  ]);
-  return Object.fromEntries(entries);
 }
 
 const BEFORE_SENDING = new Set(["UND_ERR_CONNECT_TIMEOUT", "ENOTFOUND", "EAI_AGAIN", "EAI_FAIL"]);

@@ -1,6 +1,6 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import type { OutgoingHttpHeaders } from "node:http";
 import type { Duplex } from "node:stream";
-import type { Transport } from "../client/index.ts";
+import { singleHeaders, type Transport } from "../client/index.ts";
 import { exchange, type Reply } from "./http-exchange.ts";
 import { socketPair } from "./socket-pair.ts";
 
@@ -50,19 +50,11 @@ export function inMemory(server: ConnectionTarget): InMemoryClient {
       try {
         const sent = exchange({ method, path, headers, createConnection, signal: ctx.signal }, body);
         const { status, headers: answered, body: text } = await sent;
-        return { kind: "answer", status, headers: singles(answered), body: Buffer.from(text) };
+        return { kind: "answer", status, headers: singleHeaders(answered), body: Buffer.from(text) };
       } catch (cause) {
         return { kind: "failure", mayHaveArrived: true, cause };
       }
     },
     close: async () => {},
   };
-}
-
-function singles(headers: IncomingHttpHeaders): Record<string, string | undefined> {
-  const joined = Object.entries(headers).map(([name, value]) => [
-    name,
-    Array.isArray(value) ? value.join(", ") : value,
-  ]);
-  return Object.fromEntries(joined);
 }
